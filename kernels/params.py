@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""What the kernels are given: named tuples of SI numbers and arrays.
+
+The same tuples go to every kernel, on CPU and CUDA. Vectors are in the
+laboratory frame, (3,) float64. Nothing in them is modified by a kernel. They
+hold no tuples, because numba passes only flat ones into a parallel loop.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+SQUARE, ROUND, GAUSS, TOPHAT = 0, 1, 2, 3
+
+
+
+class DetectorArgs(NamedTuple):
+    """Where pixels are and what they catch."""
+
+    fdet_vector: np.ndarray
+    sdet_vector: np.ndarray
+    odet_vector: np.ndarray
+    pix0_vector: np.ndarray  # m, crystal to the outer corner of the first pixel
+    beam_vector: np.ndarray  # used by the curved detector
+    pixel_size: float  # m
+    distance: float  # m, along the beam; radius of the curved detector
+    close_distance: float  # m, along the detector normal
+    fpixels: int
+    oversample: int
+    curved_detector: bool
+    point_pixel: bool
+    detector_thick: float  # m; 0 means no absorption model
+    detector_thickstep: float  # m
+    detector_thicksteps: int
+    detector_mu: float  # 1/m
+
+
+class BeamArgs(NamedTuple):
+    """The sources and what polarization needs."""
+
+    incident: np.ndarray  # (sources, 3) unit vectors along the rays
+    wavelength: np.ndarray  # (sources,) m
+    polar_vector: np.ndarray
+    polarization: float  # Kahn factor
+    nopolar: bool
+
+
+class CrystalArgs(NamedTuple):
+    """Orientations and the shape of the crystal."""
+
+    cell_vectors: np.ndarray  # (phisteps * domains, 3, 3) m, rows a, b, c
+    first_cell_vectors: np.ndarray  # the same for the first evaluation of a run
+    N_cells: np.ndarray  # whole numbers
+    shape: int  # SQUARE, ROUND, GAUSS or TOPHAT
+    fudge: float
+    recip: np.ndarray  # (3, 3) rows a*, b*, c* at phi = 0, 1/Angstrom
+
+
+class HklArgs(NamedTuple):
+    """The structure factors."""
+
+    F: np.ndarray  # (h_range, k_range, l_range); (1, 1, 1) when there is no list
+    h_min: int
+    k_min: int
+    l_min: int
+    has_list: bool
+    default_F: float
+
+
+class SamplingArgs(NamedTuple):
+    """What is evaluated, and how a sum becomes photons."""
+
+    oversample_thick: bool
+    oversample_polar: bool
+    oversample_omega: bool
+    dmin: float  # m; 0 means no limit
+    I_bg: float  # background, in units of F^2
+    has_water: bool
+    scale: float  # r_e^2 * fluence, photons
+    steps: float  # sources * phisteps * domains * oversample^2
+
+
+class Job(NamedTuple):
+    """Everything that a pixel needs."""
+
+    det: DetectorArgs
+    beam: BeamArgs
+    xtal: CrystalArgs
+    hkl: HklArgs
+    sampling: SamplingArgs
+
+
+class Pixels(NamedTuple):
+    """Which pixels are rendered, in raster order: rank 0, 1, 2, ..."""
+
+    active: np.ndarray  # int32 flat indices where a mask picks pixels, else empty
+    xmin: int
+    ymin: int
+    width: int  # pixels per row of the region of interest
+    count: int

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Opening files: one-sentence errors, and outputs that appear whole or not at all."""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from nbsim.errors import FileError
+
+# Names of open streams: replacing the file behind one would cut it off from
+# whoever holds the stream, so they are written directly.
+_STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+
+
+def open_input(path: str | os.PathLike, what: str) -> BinaryIO:
+    """Open a file for reading.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What the file is to the user, for messages: "matrix file".
+
+    Raises
+    ------
+    FileError
+        If it is missing, a folder or unreadable.
+    """
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        return open(path, "rb")
+    except OSError as error:
+        raise FileError(f"cannot read {what} {path}: {_reason(error)}") from error
+
+
+def read_bytes(path: str | os.PathLike, what: str) -> bytes:
+    """Return everything a file holds, which must be something.
+
+    Raises
+    ------
+    FileError
+        If it is missing, a folder, unreadable or empty.
+    """
+    try:
+        with open_input(path, what) as stream:
+            content = stream.read()
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"cannot read {what} {path}: {_reason(error)}") from error
+    if not content:
+        raise FileError(f"{what} {path} is empty")
+    return content
+
+
+@contextlib.contextmanager
+def replace_when_complete(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """Yield a binary stream whose content becomes the file `path` at the end.
+
+    The bytes go to a temporary name in the same folder. They take the place of
+    `path` only when the block ends without an exception; otherwise the temporary
+    file is removed and a file of that name stays as it was. Permissions are those
+    of a plain ``open``. Devices, pipes and the names of open streams are written
+    directly.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be created, filled or put in place.
+    """
+    try:
+        if _is_stream(path):
+            with open(path, "wb") as stream:
+                yield stream
+        else:
+            yield from _write_beside(os.path.realpath(path))
+    except FileError:
+        raise
+    except OSError as error:
+        if error.filename not in (None, path, os.path.realpath(path)):
+            raise  # of another file, opened inside the block
+        raise FileError(f"cannot write {path}: {_reason(error)}") from error
+
+
+def _write_beside(target: str) -> Iterator[BinaryIO]:
+    """Yield the temporary stream and rename it to `target` when all went well."""
+    mode = _existing_mode(target)
+    temporary = os.path.join(
+        os.path.dirname(target), f".nbsim-{secrets.token_hex(8)}.part"
+    )
+    try:
+        # "x" with the default mode obeys the umask, unlike the tempfile module.
+        stream = open(temporary, "xb")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror) from error  # without the odd name
+    try:
+        with stream:
+            yield stream
+            if mode is not None:
+                os.fchmod(stream.fileno(), mode)
+        os.replace(temporary, target)
+    except BaseException:  # also Ctrl-C
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _existing_mode(target: str) -> int | None:
+    """Return the permissions of a file about to be replaced, None without one."""
+    if not os.path.exists(target):
+        folder = os.path.dirname(target)
+        if not os.path.isdir(folder):
+            raise OSError(errno.ENOENT, f"there is no folder {folder}")
+        return None
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return stat.S_IMODE(os.stat(target).st_mode)
+
+
+def _is_stream(path: str | os.PathLike) -> bool:
+    if os.path.abspath(path).startswith(_STREAMS):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _reason(error: OSError) -> str:
+    """Return why, as the end of a sentence."""
+    if error.errno == errno.ENOENT and error.strerror == os.strerror(errno.ENOENT):
+        return "there is no such file"
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]

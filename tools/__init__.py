@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Regression tools: compare two programs number by number."""

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""How far numbers may part, each with its reason. Nothing else sets a tolerance
+against the C program; a test that needs a looser one has found a difference.
+"""
+
+# Worst |difference| of a float image, as a fraction of the image maximum. nbsim and
+# the C program add the same double-precision terms, then store single precision
+# (6e-8 relative); near a whole Miller index one unit in the last place of h moves
+# the grating function by a fraction of the peak, not of the pixel.
+GOLDEN_PEAK = 1e-6
+
+# Worst |difference| / value, for the pixels that are brighter than GOLDEN_PEAK of the
+# maximum: weak pixels between the peaks are sums of small terms whose sines lose
+# digits, so their relative error is larger than that of the peaks.
+GOLDEN_RELATIVE = 1e-5
+
+# Pixels of an integer image that may differ, and then by 1 only: those where the
+# scaled float image lies on a rounding border and an allowed difference tips it.
+INT_OFF_BY_ONE_FRACTION = 1e-3
+
+# Numbers printed with six digits: one unit in the sixth digit, which is largest for
+# 1.00000 against 1.00001, and a little room for the division that compares them.
+PRINTED_RELATIVE = 1.01e-5
+
+# Printed numbers that are zero but for rounding (a beam centre of 1e-17 mm).
+PRINTED_ABSOLUTE = 1e-9
