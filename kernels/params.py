@@ -13,7 +13,6 @@ import numpy as np
 SQUARE, ROUND, GAUSS, TOPHAT = 0, 1, 2, 3
 
 
-
 class DetectorArgs(NamedTuple):
     """Where pixels are and what they catch."""
 
@@ -98,3 +97,65 @@ class Pixels(NamedTuple):
     ymin: int
     width: int  # pixels per row of the region of interest
     count: int
+
+
+class SquareAny(NamedTuple):
+    """Parallelepiped of any size; see `reduced.square_any`."""
+
+    Na: float
+    Nb: float
+    Nc: float
+
+
+class SquareFew(NamedTuple):
+    """Parallelepiped of at most 9 cells each way; see `reduced.square_few`."""
+
+    series_a: np.ndarray  # (5,) coefficients in sin^2
+    series_b: np.ndarray
+    series_c: np.ndarray
+    even_a: float  # 1 where N is even, else 0
+    even_b: float
+    even_c: float
+
+
+class RoundSpot(NamedTuple):
+    """Sphere; cell counts times sqrt(fudge); see `reduced.round_spot`."""
+
+    Na: float
+    Nb: float
+    Nc: float
+
+
+class GaussSpot(NamedTuple):
+    """Gaussian; the metric gives -log2 F_latt^2; see `reduced.gauss`."""
+
+    metric: np.ndarray  # (6,) hh, kk, ll, 2 hk, 2 hl, 2 kl
+    dark: float  # above this exponent F_latt itself is 0 in float64
+
+
+class TophatSpot(NamedTuple):
+    """Top-hat; see `reduced.tophat`."""
+
+    metric: np.ndarray  # (6,)
+    cut: float
+
+
+class SingleF(NamedTuple):
+    """One structure factor for all indices: it is applied after the sum."""
+
+    table: np.ndarray  # [1.0]
+
+
+class TableF(NamedTuple):
+    """F^2 on the box of the list with one shell of default_F^2 around it."""
+
+    table: np.ndarray  # flat float64
+    h_low: float  # the shell's indices
+    h_high: float
+    k_low: float
+    k_high: float
+    l_low: float
+    l_high: float
+    h_stride: float
+    k_stride: float
+    base: float  # element of index 0 0 0, plus 2^52: see lanes.table_index

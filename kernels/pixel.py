@@ -10,6 +10,7 @@ from .detector import absorbed_fraction, pixel_position, solid_angle
 from .jit import scalar
 from .lattice import lattice_factor, round_index
 from .polarization import polarization_factor
+from .record import BEYOND_DMIN, store_lattice, store_ray, store_term
 from .structure_factor import can_interpolate, interpolated_F, nearest_F
 from .vectors import dot, magnitude
 
@@ -72,8 +73,8 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
         Whether no phi loop has run yet: that loop uses ``first_cell_vectors``.
     job : Job
     record
-        None, or float64 array of (evaluations, RECORD_FIELDS) that receives the
-        terms (`trace.RECORD_FIELDS` names the columns); rows are in loop order.
+        None, or float64 array (evaluations, `record.COLUMNS`) that receives every
+        evaluation, in loop order. None costs nothing: numba drops those branches.
 
     Returns
     -------
@@ -123,10 +124,16 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                         beam.incident[source, 1],
                         beam.incident[source, 2],
                     )
-                    scattering = scattering_vector(
-                        diffracted, incident, beam.wavelength[source]
-                    )
+                    wavelength = beam.wavelength[source]
+                    scattering = scattering_vector(diffracted, incident, wavelength)
+                    ray = (position, diffracted, incident, scattering)
+                    lengths = (wavelength, airpath)
                     if beyond_dmin(scattering, sampling.dmin):
+                        if record is not None:
+                            place = (layer, subS, subF, source, BEYOND_DMIN)
+                            state = (omega_pixel, capture_fraction, polar, I)
+                            store_ray(record, row, place, ray, lengths, state)
+                            row += 1
                         continue
                     if polar == 0.0 or sampling.oversample_polar:
                         polar = polarization_factor(
@@ -143,6 +150,12 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                         F_latt = lattice_factor(
                             h, k, l, xtal.N_cells, xtal.shape, xtal.fudge, xtal.recip
                         )
+                        if record is not None:
+                            place = (layer, subS, subF, source, orientation)
+                            state = (omega_pixel, capture_fraction, polar, I)
+                            store_ray(record, row, place, ray, lengths, state)
+                            store_lattice(record, row, h, k, l, F_latt, xtal)
+                            row += 1
                         if F_latt == 0.0 and not sampling.has_water:
                             continue
                         # C quirk: the first index outside the list turns
@@ -155,7 +168,8 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                             F_cell = nearest_F(
                                 round_index(h), round_index(k), round_index(l), hkl
                             )
-                        I += F_cell * F_cell * F_latt * F_latt
+                        term = F_cell * F_cell * F_latt * F_latt
+                        I += term
                         # C quirk: the running sum is multiplied, so that early
                         # terms are multiplied again by every later one.
                         if sampling.oversample_thick:
@@ -165,7 +179,6 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                         if sampling.oversample_omega:
                             I *= omega_pixel
                         if record is not None:
-                            record[row, 0] = layer
-                            row += 1
+                            store_term(record, row - 1, F_cell, interpolate, term, I)
     value = photons(I, capture_fraction, polar, omega_pixel, sampling)
     return value, omega_sum, interpolate, first

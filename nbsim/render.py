@@ -140,11 +140,22 @@ class Result:
 RenderRanks = Callable[[int, int, bool], int]
 
 
-def _cpu_backend(job: Job, pixels: Pixels, image: np.ndarray) -> RenderRanks:
+def _cpu_backend(
+    simulation: Simulation, job: Job, pixels: Pixels, image: np.ndarray
+) -> RenderRanks:
     from .kernels.pixel_cpu import render_general
+    from .kernels.pixel_tiles import render_tiles
+    from .lane_arguments import lookup_arguments, shape_arguments
+
+    shape, shape_factor = shape_arguments(job.xtal)
+    lookup, F_factor = lookup_arguments(simulation.structure_factors)
+    factor = shape_factor * F_factor
 
     def render_ranks(start: int, stop: int, interpolate: bool) -> int:
-        return render_general(start, stop, interpolate, *job, pixels, image)
+        if interpolate:
+            return render_general(start, stop, True, *job, pixels, image)
+        render_tiles(start, stop, *job, pixels, shape, lookup, factor, image)
+        return stop
 
     return render_ranks
 
@@ -182,7 +193,7 @@ def render(
     pixels = build_pixels(simulation, setup, roi)
     out.fill(0.0)
     image = out.reshape(-1)
-    render_ranks = _cpu_backend(job, pixels, image)
+    render_ranks = _cpu_backend(simulation, job, pixels, image)
     interpolate = setup.interpolate
     first = simulation.sampling.phi_carryover
     fell_out = None
@@ -192,9 +203,10 @@ def render(
         if progress:
             progress(rank / pixels.count)
         if first:
-            interpolate, first = render_pixel(
-                rank, interpolate, first, job, pixels, image
-            )
+            still, first = render_pixel(rank, interpolate, first, job, pixels, image)
+            if interpolate and not still:
+                fell_out = pixel_of_rank(rank, pixels, job.det.fpixels)
+            interpolate = still
             rank += 1
             continue
         stop = min(rank + block, pixels.count)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""What LLVM must be told and numba has no word for.
+
+`vector_loop()` as the first statement of a function sets attributes on its
+machine code: 512-bit vectors where the processor has them (LLVM prefers 256),
+no inlining (so that the attributes stay), and a promise that the arrays
+passed do not overlap, without which a loop that gathers F is not vectorised.
+Where llvmlite does not accept an attribute the code is only slower.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+
+@intrinsic
+def vector_loop(typing_context):
+    """Mark the calling function; the caller must never pass overlapping arrays."""
+
+    def codegen(context, builder, signature, arguments):
+        function = builder.function
+        for attribute in ('"prefer-vector-width"="512"', "noinline"):
+            # llvmlite's own set refuses attributes with a value.
+            set.add(function.attributes, attribute)
+        for argument in function.args:
+            if isinstance(argument.type, ir.PointerType):
+                argument.add_attribute("noalias")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+def _bitcast(source, target, llvm_type):
+    def codegen(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], llvm_type)
+
+    return target(source), codegen
+
+
+@intrinsic
+def bits_of_float64(typing_context, x):
+    """Return the 64 bits of a float64 as uint64."""
+    return _bitcast(types.float64, types.uint64, ir.IntType(64))
+
+
+@intrinsic
+def float64_of_bits(typing_context, x):
+    """Return the float64 with these 64 bits."""
+    return _bitcast(types.uint64, types.float64, ir.DoubleType())
+
+
+@intrinsic
+def bits_of_float32(typing_context, x):
+    """Return the 32 bits of a float32 as uint32."""
+    return _bitcast(types.float32, types.uint32, ir.IntType(32))
+
+
+@intrinsic
+def float32_of_bits(typing_context, x):
+    """Return the float32 with these 32 bits."""
+    return _bitcast(types.uint32, types.float32, ir.FloatType())
+
+
+@intrinsic
+def add_to_exponent64(typing_context, bits, n_bits):
+    """Return bits + (n_bits << 52): multiplies a float64 by 2^n."""
+
+    def codegen(context, builder, signature, arguments):
+        shift = ir.Constant(ir.IntType(64), 52)
+        return builder.add(arguments[0], builder.shl(arguments[1], shift))
+
+    return types.uint64(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def subtract64(typing_context, x, y):
+    """Return x - y of uint64, without numba's widening."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.sub(arguments[0], arguments[1])
+
+    return types.uint64(types.uint64, types.uint64), codegen

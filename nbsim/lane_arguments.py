@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Arguments of the vectorised kernels: which reduced form, with which numbers."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .structure_factors import StructureFactors
+
+if TYPE_CHECKING:
+    from .kernels.params import CrystalArgs, SingleF, TableF
+
+#: Largest number of cells for which the grating function is a short polynomial.
+FEW_CELLS = 9
+#: exp(-x) is exactly 0 in float64 above this x.
+EXP_UNDERFLOW = 745.1332191019412
+
+
+def grating_series(N: int) -> tuple[np.ndarray, float]:
+    """Return (sin(N x) / sin(x)) as a polynomial in s = sin^2 x.
+
+    The Chebyshev polynomial U_(N-1)(cos x), rewritten with cos^2 = 1 - s.
+
+    Returns
+    -------
+    coefficients
+        (5,) of s^0 ... s^4.
+    even
+        1 where N is even: the polynomial is then to be multiplied by cos x.
+    """
+    one, cosine = np.polynomial.Polynomial([1.0]), np.polynomial.Polynomial([0.0, 1.0])
+    previous, current = one, 2.0 * cosine
+    for _ in range(N - 1):
+        previous, current = current, 2.0 * cosine * current - previous
+    in_cosine = previous.coef
+    even = 1 - N % 2
+    series = np.polynomial.Polynomial([0.0])
+    for power, coefficient in enumerate(in_cosine[even::2]):
+        series = series + coefficient * (1.0 - cosine) ** power
+    coefficients = np.zeros(5)
+    coefficients[: len(series.coef)] = series.coef
+    return coefficients, float(even)
+
+
+def _metric(recip: np.ndarray, scale: float) -> np.ndarray:
+    """Return the six elements of scale * recip . recip^T, mixed ones doubled."""
+    G = recip @ recip.T * scale
+    return np.array(
+        [G[0, 0], G[1, 1], G[2, 2], 2.0 * G[0, 1], 2.0 * G[0, 2], 2.0 * G[1, 2]]
+    )
+
+
+def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
+    """Return the shape's arguments and the constant factor of its F_latt^2."""
+    from .kernels import lattice, params
+
+    Na, Nb, Nc = (float(n) for n in xtal.N_cells)
+    N_product_sqr = (Na * Nb * Nc) ** 2
+    if xtal.shape == params.SQUARE:
+        if max(Na, Nb, Nc) > FEW_CELLS:
+            return params.SquareAny(Na, Nb, Nc), 1.0
+        (a, even_a), (b, even_b), (c, even_c) = (
+            grating_series(int(n)) for n in (Na, Nb, Nc)
+        )
+        return params.SquareFew(a, b, c, even_a, even_b, even_c), 1.0
+    if xtal.shape == params.ROUND:
+        root = math.sqrt(xtal.fudge)
+        shape = params.RoundSpot(Na * root, Nb * root, Nc * root)
+        return shape, N_product_sqr * lattice.ROUND_SCALE**2
+    if xtal.shape == params.GAUSS:
+        exponent = 2.0 * xtal.fudge / lattice.GAUSS_WIDTH / math.log(2.0)
+        metric = _metric(xtal.recip, exponent * N_product_sqr)
+        dark = 2.0 * EXP_UNDERFLOW / math.log(2.0)
+        return params.GaussSpot(metric, dark), N_product_sqr
+    metric = _metric(xtal.recip, xtal.fudge * N_product_sqr)
+    return params.TophatSpot(metric, lattice.TOPHAT_RADIUS_SQR), N_product_sqr
+
+
+@functools.lru_cache(maxsize=1)
+def lookup_arguments(factors: StructureFactors) -> tuple[SingleF | TableF, float]:
+    """Return the lookup's arguments and the constant factor of its F^2.
+
+    The last table is kept: a loop over frames uses the same structure factors.
+    """
+    from .kernels.params import SingleF, TableF
+
+    default_sqr = factors.default_F**2
+    if factors.F is None:
+        return SingleF(np.ones(1)), default_sqr
+    table = np.full([n + 2 for n in factors.F.shape], default_sqr)
+    np.multiply(factors.F, factors.F, out=table[1:-1, 1:-1, 1:-1])
+    h_stride = float(table.shape[1] * table.shape[2])
+    k_stride = float(table.shape[2])
+    low = [m - 1.0 for m in (factors.h_min, factors.k_min, factors.l_min)]
+    high = [m + n for m, n in zip(low, (s - 1.0 for s in table.shape))]
+    first = low[0] * h_stride + low[1] * k_stride + low[2]
+    lookup = TableF(
+        table=table.reshape(-1),
+        h_low=low[0],
+        h_high=high[0],
+        k_low=low[1],
+        k_high=high[1],
+        l_low=low[2],
+        l_high=high[2],
+        h_stride=h_stride,
+        k_stride=k_stride,
+        base=2.0**52 - first,
+    )
+    return lookup, 1.0
