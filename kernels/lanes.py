@@ -13,7 +13,8 @@ from . import params, reduced
 from .intrinsics import bits_of_float64, subtract64, vector_loop
 from .jit import LANE_FASTMATH, lanes
 
-TWO52_BITS = np.float64(2.0**52).view(np.uint64)
+TWO52 = 2.0**52
+TWO52_BITS = np.float64(TWO52).view(np.uint64)
 OPTIONS = {"error_model": "numpy", "fastmath": LANE_FASTMATH}
 
 

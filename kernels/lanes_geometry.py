@@ -8,103 +8,101 @@ vectorised.
 
 import math
 
-from .detector import absorbed_fraction, pixel_position, solid_angle
+from .detector import absorbed_fraction, pixel_position
 from .intrinsics import vector_loop
 from .jit import lanes
-from .polarization import polarization_factor
+from .reduced import TINY
+from .vectors import cross, unit
 
 
 @lanes
-def pixel_numbers(first, pixels, fpixels, fast, slow):
+def pixel_numbers(first, run, active, fast, slow):
     """Fill in the fast and slow index of the ranks from `first` on, as floats."""
-    if pixels.active.shape[0] > 0:
+    if active.shape[0] > 0:
         for i in range(fast.shape[0]):
-            flat = pixels.active[first + i]
-            slow[i] = flat // fpixels
-            fast[i] = flat % fpixels
+            flat = active[first + i]
+            slow[i] = flat // run.fpixels
+            fast[i] = flat % run.fpixels
         return
-    row = first // pixels.width
-    column = first - row * pixels.width
+    row = first // run.width
+    column = first - row * run.width
     for i in range(fast.shape[0]):
-        fast[i] = pixels.xmin + column
-        slow[i] = pixels.ymin + row
+        fast[i] = run.xmin + column
+        slow[i] = run.ymin + row
         column += 1
-        if column == pixels.width:
+        if column == run.width:
             column = 0
             row += 1
 
 
 @lanes
-def flat_directions(fast, slow, start, step, origin, det, dx, dy, dz, airpath):
-    """Fill in unit vectors to a subpixel of every pixel of a flat detector.
-
-    Parameters
-    ----------
-    fast, slow
-        Pixel indices.
-    start
-        (2,) offset of the subpixel along fast and slow, m.
-    step
-        Pixel size, m.
-    origin
-        (3,) m, corner of the first pixel in this sensor layer.
-    det : DetectorArgs
-    dx, dy, dz, airpath
-        Results.
-    """
+def flat_positions(fast, slow, start, run, x, y, z):
+    """Fill in positions on a flat detector, m; `start` is that in pixel 0, 0."""
     vector_loop()
-    fx, fy, fz = det.fdet_vector[0], det.fdet_vector[1], det.fdet_vector[2]
-    gx, gy, gz = det.sdet_vector[0], det.sdet_vector[1], det.sdet_vector[2]
-    ox, oy, oz = origin[0], origin[1], origin[2]
-    f0, s0 = start[0], start[1]
+    fx, fy, fz = run.fdet_vector[0], run.fdet_vector[1], run.fdet_vector[2]
+    sx, sy, sz = run.sdet_vector[0], run.sdet_vector[1], run.sdet_vector[2]
+    Fdet0, Sdet0, Odet = start
+    ox = Odet * run.odet_vector[0] + run.pix0_vector[0]
+    oy = Odet * run.odet_vector[1] + run.pix0_vector[1]
+    oz = Odet * run.odet_vector[2] + run.pix0_vector[2]
+    size = run.pixel_size
     for i in range(fast.shape[0]):
-        Fdet = fast[i] * step + f0
-        Sdet = slow[i] * step + s0
-        x = Fdet * fx + Sdet * gx + ox
-        y = Fdet * fy + Sdet * gy + oy
-        z = Fdet * fz + Sdet * gz + oz
-        length = math.sqrt(x * x + y * y + z * z)
-        inverse = 1.0 / length
-        dx[i] = x * inverse
-        dy[i] = y * inverse
-        dz[i] = z * inverse
-        airpath[i] = length
+        Fdet = fast[i] * size + Fdet0
+        Sdet = slow[i] * size + Sdet0
+        x[i] = Fdet * fx + Sdet * sx + ox
+        y[i] = Fdet * fy + Sdet * sy + oy
+        z[i] = Fdet * fz + Sdet * sz + oz
 
 
 @lanes
-def curved_directions(fast, slow, start, Odet, det, dx, dy, dz, airpath):
-    """Fill in unit vectors to a subpixel of every pixel of a curved detector."""
+def curved_positions(fast, slow, start, run, x, y, z):
+    """Fill in positions on a curved detector, m; `start` is that in pixel 0, 0."""
+    Fdet0, Sdet0, Odet = start
     for i in range(fast.shape[0]):
-        Fdet = fast[i] * det.pixel_size + start[0]
-        Sdet = slow[i] * det.pixel_size + start[1]
-        x, y, z = pixel_position(Fdet, Sdet, Odet, det)
-        length = math.sqrt(x * x + y * y + z * z)
-        dx[i] = x / length
-        dy[i] = y / length
-        dz[i] = z / length
-        airpath[i] = length
+        Fdet = fast[i] * run.pixel_size + Fdet0
+        Sdet = slow[i] * run.pixel_size + Sdet0
+        x[i], y[i], z[i] = pixel_position(Fdet, Sdet, Odet, run)
 
 
 @lanes
-def solid_angles(airpath, det, omega):
-    """Fill in omega_pixel, sr."""
+def make_unit(x, y, z, length):
+    """Divide vectors by their length, and fill the length in."""
+    vector_loop()
+    for i in range(x.shape[0]):
+        distance = math.sqrt(x[i] * x[i] + y[i] * y[i] + z[i] * z[i])
+        inverse = 1.0 / distance
+        x[i] *= inverse
+        y[i] *= inverse
+        z[i] *= inverse
+        length[i] = distance
+
+
+@lanes
+def solid_angles(airpath, run, omega):
+    """Fill in omega_pixel, sr; see `detector.solid_angle`."""
+    vector_loop()
+    if run.point_pixel:
+        for i in range(omega.shape[0]):
+            omega[i] = 1.0 / (airpath[i] * airpath[i])
+        return
+    volume = run.pixel_size * run.pixel_size * run.close_distance
     for i in range(omega.shape[0]):
-        omega[i] = solid_angle(airpath[i], det)
+        omega[i] = volume / (airpath[i] * airpath[i] * airpath[i])
 
 
 @lanes
-def absorbed_fractions(layer, again, dx, dy, dz, det, capture):
+def absorbed_fractions(layer, again, dx, dy, dz, run, capture):
     """Fill in capture_fraction where it is still 0, or everywhere if `again`."""
     for i in range(capture.shape[0]):
         if again or capture[i] == 0.0:
-            capture[i] = absorbed_fraction(layer, (dx[i], dy[i], dz[i]), det)
+            capture[i] = absorbed_fraction(layer, (dx[i], dy[i], dz[i]), run)
 
 
 @lanes
 def scattering_vectors(dx, dy, dz, incident, wavelength, sx, sy, sz):
     """Fill in (diffracted - incident) / wavelength, 1/m."""
     vector_loop()
-    ix, iy, iz = incident[0], incident[1], incident[2]
+    ix, iy, iz = incident
     inverse = 1.0 / wavelength
     for i in range(sx.shape[0]):
         sx[i] = (dx[i] - ix) * inverse
@@ -123,21 +121,33 @@ def inside_dmin(sx, sy, sz, dmin, keep):
 
 
 @lanes
-def polarizations(dx, dy, dz, incident, again, beam, keep, polar):
+def polarizations(dx, dy, dz, incident, again, run, keep, polar):
     """Fill in polar of the kept pixels where it is still 0, or everywhere if `again`.
+
+    See `polarization.polarization_factor`, whose axes are the same for all pixels.
 
     Returns
     -------
     bool
         Whether some pixel has none yet.
     """
-    axis = (beam.polar_vector[0], beam.polar_vector[1], beam.polar_vector[2])
-    ray = (incident[0], incident[1], incident[2])
-    missing = False
+    vector_loop()
+    K = run.polarization
+    ix, iy, iz = incident
+    axis = (run.polar_vector[0], run.polar_vector[1], run.polar_vector[2])
+    bx, by, bz = unit(cross(axis, incident))
+    ex, ey, ez = unit(cross(incident, (bx, by, bz)))
+    missing = 0.0
     for i in range(polar.shape[0]):
-        if keep[i] != 0.0 and (again or polar[i] == 0.0):
-            polar[i] = polarization_factor(
-                beam.polarization, ray, (dx[i], dy[i], dz[i]), axis
-            )
-        missing = missing or polar[i] == 0.0
-    return missing
+        cos_2theta = dx[i] * ix + dy[i] * iy + dz[i] * iz
+        E = dx[i] * ex + dy[i] * ey + dz[i] * ez
+        B = dx[i] * bx + dy[i] * by + dz[i] * bz
+        # TINY: along the beam both are 0, and so is what they are multiplied with.
+        cos_2psi = (E * E - B * B) / (E * E + B * B + TINY)
+        square = cos_2theta * cos_2theta
+        value = 0.5 * (1.0 + square - K * cos_2psi * (1.0 - square))
+        wanted = (keep[i] != 0.0) & (again | (polar[i] == 0.0))
+        value = value if wanted else polar[i]
+        polar[i] = value
+        missing = missing if value != 0.0 else 1.0
+    return missing != 0.0

@@ -110,12 +110,7 @@ class SquareAny(NamedTuple):
 class SquareFew(NamedTuple):
     """Parallelepiped of at most 9 cells each way; see `reduced.square_few`."""
 
-    series_a: np.ndarray  # (5,) coefficients in sin^2
-    series_b: np.ndarray
-    series_c: np.ndarray
-    even_a: float  # 1 where N is even, else 0
-    even_b: float
-    even_c: float
+    series: np.ndarray  # (3, 6) five coefficients in sin^2, then 1 where N is even
 
 
 class RoundSpot(NamedTuple):
@@ -159,3 +154,27 @@ class TableF(NamedTuple):
     h_stride: float
     k_stride: float
     base: float  # element of index 0 0 0, plus 2^52: see lanes.table_index
+
+
+class CubicF(NamedTuple):
+    """F of the list itself, for tricubic interpolation; see `lanes_cubic`."""
+
+    table: np.ndarray  # flat float64
+    h_min: float
+    k_min: float
+    l_min: float
+    h_range: float
+    k_range: float
+    l_range: float
+
+
+class PlainSum(NamedTuple):
+    """Terms are added up; the corrections come afterwards."""
+
+    factor: float  # constant factor of all terms
+
+
+class RunningProduct(NamedTuple):
+    """C quirk of the -oversample_ options: see `lanes.multiply_terms`."""
+
+    factor: float

@@ -12,7 +12,7 @@ import numpy as np
 from .structure_factors import StructureFactors
 
 if TYPE_CHECKING:
-    from .kernels.params import CrystalArgs, SingleF, TableF
+    from .kernels.params import CrystalArgs, CubicF, Job, Pixels, SingleF, TableF
 
 #: Largest number of cells for which the grating function is a short polynomial.
 FEW_CELLS = 9
@@ -20,30 +20,29 @@ FEW_CELLS = 9
 EXP_UNDERFLOW = 745.1332191019412
 
 
-def grating_series(N: int) -> tuple[np.ndarray, float]:
-    """Return (sin(N x) / sin(x)) as a polynomial in s = sin^2 x.
+def grating_series(N: int) -> np.ndarray:
+    """Return sin(N x) / sin(x) as a polynomial in s = sin^2 x.
 
     The Chebyshev polynomial U_(N-1)(cos x), rewritten with cos^2 = 1 - s.
 
     Returns
     -------
-    coefficients
-        (5,) of s^0 ... s^4.
-    even
-        1 where N is even: the polynomial is then to be multiplied by cos x.
+    ndarray
+        (6,) coefficients of s^0 ... s^4, then 1 where N is even: the polynomial
+        is then to be multiplied by cos x.
     """
     one, cosine = np.polynomial.Polynomial([1.0]), np.polynomial.Polynomial([0.0, 1.0])
     previous, current = one, 2.0 * cosine
     for _ in range(N - 1):
         previous, current = current, 2.0 * cosine * current - previous
-    in_cosine = previous.coef
     even = 1 - N % 2
     series = np.polynomial.Polynomial([0.0])
-    for power, coefficient in enumerate(in_cosine[even::2]):
+    for power, coefficient in enumerate(previous.coef[even::2]):
         series = series + coefficient * (1.0 - cosine) ** power
-    coefficients = np.zeros(5)
-    coefficients[: len(series.coef)] = series.coef
-    return coefficients, float(even)
+    result = np.zeros(6)
+    result[: len(series.coef)] = series.coef
+    result[5] = even
+    return result
 
 
 def _metric(recip: np.ndarray, scale: float) -> np.ndarray:
@@ -63,10 +62,8 @@ def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
     if xtal.shape == params.SQUARE:
         if max(Na, Nb, Nc) > FEW_CELLS:
             return params.SquareAny(Na, Nb, Nc), 1.0
-        (a, even_a), (b, even_b), (c, even_c) = (
-            grating_series(int(n)) for n in (Na, Nb, Nc)
-        )
-        return params.SquareFew(a, b, c, even_a, even_b, even_c), 1.0
+        series = np.array([grating_series(int(n)) for n in (Na, Nb, Nc)])
+        return params.SquareFew(series), 1.0
     if xtal.shape == params.ROUND:
         root = math.sqrt(xtal.fudge)
         shape = params.RoundSpot(Na * root, Nb * root, Nc * root)
@@ -78,6 +75,31 @@ def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
         return params.GaussSpot(metric, dark), N_product_sqr
     metric = _metric(xtal.recip, xtal.fudge * N_product_sqr)
     return params.TophatSpot(metric, lattice.TOPHAT_RADIUS_SQR), N_product_sqr
+
+
+def run_record(job: Job, pixels: Pixels) -> np.ndarray:
+    """Return all numbers and directions of a run as one record.
+
+    The tile kernel takes them together: numba compiles a function much faster
+    for one record than for dozens of arguments.
+
+    Returns
+    -------
+    ndarray
+        (1,) structured; the fields are those of `params.DetectorArgs`, of the
+        scalars of `params.BeamArgs`, and of `params.SamplingArgs` and `params.Pixels`.
+    """
+    values = {}
+    for part in (job.det, job.beam, job.sampling, pixels):
+        for name, value in part._asdict().items():
+            value = np.asarray(value)
+            if value.ndim == 0 or name.endswith("_vector"):
+                values[name] = value
+    fields = [(name, value.dtype, value.shape) for name, value in values.items()]
+    record = np.zeros(1, np.dtype(fields, align=True))
+    for name, value in values.items():
+        record[name] = value
+    return record
 
 
 @functools.lru_cache(maxsize=1)
@@ -111,3 +133,21 @@ def lookup_arguments(factors: StructureFactors) -> tuple[SingleF | TableF, float
         base=2.0**52 - first,
     )
     return lookup, 1.0
+
+
+def cubic_arguments(factors: StructureFactors) -> CubicF | None:
+    """Return the arguments of interpolation; None where no index can be interpolated."""
+    from .kernels.params import CubicF
+
+    if factors.F is None or min(factors.F.shape) < 4:
+        return None
+    h_range, k_range, l_range = (float(n) for n in factors.F.shape)
+    return CubicF(
+        table=factors.F.reshape(-1),
+        h_min=float(factors.h_min),
+        k_min=float(factors.k_min),
+        l_min=float(factors.l_min),
+        h_range=h_range,
+        k_range=k_range,
+        l_range=l_range,
+    )
