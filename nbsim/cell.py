@@ -63,10 +63,13 @@ def default_orientation(
     skew = math.sin(half) * math.sin(half - alpha) * math.sin(half - beta)
     skew = abs(skew * math.sin(half - gamma))
     V_cell = 2.0 * a * b * c * math.sqrt(skew)
-    a_star = b * c * math.sin(alpha) / V_cell
-    b_star = c * a * math.sin(beta) / V_cell
-    c_star = a * b * math.sin(gamma) / V_cell
-    sin_gamma_star = _clip(c / V_cell / a_star / b_star)
+    # A size that is a whole number of cells is rounded up or not by the last
+    # digit of the cell vectors: the order of C's operations is kept.
+    V_star = 1.0 / V_cell
+    a_star = b * c * math.sin(alpha) * V_star
+    b_star = c * a * math.sin(beta) * V_star
+    c_star = a * b * math.sin(gamma) * V_star
+    sin_gamma_star = _clip(c * V_star / a_star / b_star)
     cos_alpha_star = _clip(
         (math.cos(beta) * math.cos(gamma) - math.cos(alpha))
         / (math.sin(beta) * math.sin(gamma))

@@ -15,3 +15,7 @@ class FileError(OSError):
     The message names the file, the line where there is one, what was found
     and what is expected.
     """
+
+
+class DeviceError(RuntimeError):
+    """A CUDA device is missing, was not found, or failed (exit status 1)."""

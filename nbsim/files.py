@@ -59,21 +59,52 @@ def read_bytes(path: str | os.PathLike, what: str) -> bytes:
     return content
 
 
+def check_writable(path: str | os.PathLike) -> None:
+    """Check that a file can be created or replaced, without touching it.
+
+    Raises
+    ------
+    FileError
+        The same that `replace_when_complete` would raise.
+    """
+    try:
+        if _is_stream(path):
+            return
+        target = os.path.realpath(path)
+        _existing_mode(target)
+        folder = os.path.dirname(target)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"the folder {folder} is not writable")
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {_reason(error)}") from error
+
+
+def same_place(first: str | os.PathLike, second: str | os.PathLike) -> bool:
+    """Whether two names stand for one file; devices and streams may be shared."""
+    if _is_stream(first) or _is_stream(second):
+        return False
+    return os.path.realpath(first) == os.path.realpath(second)
+
+
 @contextlib.contextmanager
-def replace_when_complete(path: str | os.PathLike) -> Iterator[BinaryIO]:
+def replace_when_complete(path: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
     """Yield a binary stream whose content becomes the file `path` at the end.
 
     The bytes go to a temporary name in the same folder. They take the place of
     `path` only when the block ends without an exception; otherwise the temporary
     file is removed and a file of that name stays as it was. Permissions are those
     of a plain ``open``. Devices, pipes and the names of open streams are written
-    directly.
+    directly. A stream instead of a path is yielded as it is: with it a writer's
+    file can wait for others, to appear together.
 
     Raises
     ------
     FileError
         If the file cannot be created, filled or put in place.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        yield path
+        return
     try:
         if _is_stream(path):
             with open(path, "wb") as stream:
@@ -116,7 +147,8 @@ def _existing_mode(target: str) -> int | None:
     if not os.path.exists(target):
         folder = os.path.dirname(target)
         if not os.path.isdir(folder):
-            raise OSError(errno.ENOENT, f"there is no folder {folder}")
+            wrong = "is not a folder" if os.path.exists(folder) else "does not exist"
+            raise OSError(errno.ENOENT, f"the folder {folder} {wrong}")
         return None
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, "it is a folder")

@@ -60,7 +60,8 @@ def read_hkl(path: str | os.PathLike, default_F: float = 0.0) -> StructureFactor
         _scan(path, stream, hkl_text.measure, (bounds, counts), widen)
         hkls = int(counts[1])
         if hkls == 0:
-            raise FileError(f"{path}: no reflection in {counts[0]} lines")
+            lines = f" in {counts[0]} lines" if counts[0] else ", the file is empty"
+            raise FileError(f"{path}: no reflection{lines}")
         check_grid_fits(path, tuple(bounds.tolist()))
         grid = _empty_grid(bounds, default_F)
 

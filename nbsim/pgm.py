@@ -2,13 +2,16 @@
 """PGM previews, byte for byte as the C program writes them."""
 
 import os
+from typing import BinaryIO
 
 import numpy as np
 
 from nbsim.files import replace_when_complete
 
 
-def write_pgm(path: str | os.PathLike, pixels: np.ndarray, scale: float) -> None:
+def write_pgm(
+    path: str | os.PathLike | BinaryIO, pixels: np.ndarray, scale: float
+) -> None:
     """Write a binary PGM image.
 
     The comment stands after the size line, as in nanoBragg.c: Pillow reads that,
@@ -17,7 +20,7 @@ def write_pgm(path: str | os.PathLike, pixels: np.ndarray, scale: float) -> None
     Parameters
     ----------
     path
-        The file, replaced when complete.
+        The file, replaced when complete, or an open binary stream.
     pixels
         (slow, fast) uint8.
     scale

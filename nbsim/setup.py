@@ -26,7 +26,7 @@ from .sampling import (
     sensor_layers,
 )
 from .sources import Sources, resolve_sources
-from .vectors import Vector, radians, rotate_axis, scaled
+from .vectors import Vector, magnitude, radians, rotate_axis, scaled
 
 if TYPE_CHECKING:
     from .simulation import Simulation
@@ -102,10 +102,7 @@ class Setup:
     @property
     def xtalsize(self) -> Vector:
         """Crystal size along a, b, c, m."""
-        a, b, c = (
-            n * length * 1e-10 for n, length in zip(self.N_cells, self.cell.lengths)
-        )
-        return a, b, c
+        return _crystal_size(self.N_cells, self.cell)
 
     @property
     def phis(self) -> list[float]:
@@ -168,12 +165,23 @@ def _sample_size(crystal: Crystal, beamsize: float) -> tuple[Vector, list[str]]:
     return (x, y, z), warnings
 
 
+def _lengths_m(cell: Cell) -> Vector:
+    """Cell lengths, m, rounded as in C: a last digit can decide a `ceil`."""
+    a, b, c = (magnitude(scaled(v, 1e-10)) for v in (cell.a, cell.b, cell.c))
+    return a, b, c
+
+
+def _crystal_size(N_cells: Vector, cell: Cell) -> Vector:
+    a, b, c = (length * n for length, n in zip(_lengths_m(cell), N_cells))
+    return a, b, c
+
+
 def _cell_counts(crystal: Crystal, cell: Cell, sample: Vector) -> Vector:
     counts = []
     for given, length, size in zip(
-        (crystal.Na, crystal.Nb, crystal.Nc), cell.lengths, sample
+        (crystal.Na, crystal.Nb, crystal.Nc), _lengths_m(cell), sample
     ):
-        count = math.ceil(size / (length * 1e-10)) if size > 0.0 else given
+        count = math.ceil(size / length) if size > 0.0 else given
         counts.append(float(max(count, 1)))
     return counts[0], counts[1], counts[2]
 
@@ -230,7 +238,7 @@ def resolve(simulation: Simulation) -> Setup:
     cell = resolve_cell(crystal, beam.wavelength_A, misset_rad)
     sample, clipped = _sample_size(crystal, beam.beamsize_mm / 1000.0)
     N_cells = _cell_counts(crystal, cell, sample)
-    xtalsize_max = max(n * length * 1e-10 for n, length in zip(N_cells, cell.lengths))
+    xtalsize_max = max(_crystal_size(N_cells, cell))
     wavelength = beam.wavelength_A / 1.0e10
     recommended = recommended_oversample(
         xtalsize_max, wavelength, geometry.distance, geometry.pixel_size

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
@@ -178,14 +179,14 @@ def _shown(number: float | None) -> str:
 
 
 def write_smv(
-    path: str | os.PathLike, pixels: np.ndarray, header: Mapping[str, str]
+    path: str | os.PathLike | BinaryIO, pixels: np.ndarray, header: Mapping[str, str]
 ) -> None:
     """Write an SMV image in this machine's byte order.
 
     Parameters
     ----------
     path
-        The file, replaced when complete.
+        The file, replaced when complete, or an open binary stream.
     pixels
         (slow, fast) uint16.
     header

@@ -5,7 +5,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -20,14 +20,14 @@ _CLASSIC_LIMIT = 2**32 - 2**25
 
 
 def write_tiff(
-    path: str | os.PathLike, array: np.ndarray, metadata: Mapping[str, Any]
+    path: str | os.PathLike | BinaryIO, array: np.ndarray, metadata: Mapping[str, Any]
 ) -> None:
     """Write an image with its metadata; equal input gives equal bytes.
 
     Parameters
     ----------
     path
-        The file, replaced when complete.
+        The file, replaced when complete, or an open binary stream.
     array
         (slow, fast) float32 or uint16.
     metadata

@@ -78,7 +78,7 @@ def test_link_is_followed(tmp_path):
 
 def test_missing_folder(tmp_path):
     target = tmp_path / "absent" / "x.img"
-    message = f"cannot write {target}: there is no folder {target.parent}"
+    message = f"cannot write {target}: the folder {target.parent} does not exist"
     with pytest.raises(FileError, match=f"^{re.escape(message)}$"):
         with replace_when_complete(target):
             pytest.fail("must not get here")

@@ -172,7 +172,9 @@ def test_line_number_counts_across_chunks(stored, monkeypatch):
 
 @pytest.mark.parametrize("text", ["", "\n", "# remark", "\n\n;\n"])
 def test_no_reflection(stored, text):
-    with pytest.raises(FileError, match="P1.hkl: no reflection in"):
+    with pytest.raises(
+        FileError, match="P1.hkl: no reflection( in|, the file is empty)"
+    ):
         read_hkl(stored(text))
 
 

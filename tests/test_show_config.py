@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""-show_config: what a command line amounts to."""
+
+import json
+import os
+import shlex
+
+import pytest
+
+from nbsim.cli import main
+
+LINE = (
+    "-cell 70 80 90 -misset 10 20 30 -default_F 50 -Na 3 -Nb 4 -Nc 5 "
+    "-energy 12398.42 -distance 150 -detpixels_f 40 -detpixels_s 30 -pixel 0.2 "
+    "-phi 5 -osc 2 -phisteps 4 -mosaic 0.5 -mosaic_domains 7 -hdivrange 2 -hdivsteps 3 "
+    "-roi 1 9 2 8 -dmin 2 -detector_thick 300 -detector_abs 500 "
+    "-detector_thicksteps 4 -seed 9 -nopgm"
+)
+
+
+@pytest.fixture
+def show(tmp_path, monkeypatch, capsys):
+    """Return a function that gives the printed configuration of a command line."""
+    monkeypatch.chdir(tmp_path)
+
+    def show_config(line):
+        assert main(shlex.split(line)) == 0
+        assert os.listdir(tmp_path) == []  # nothing was rendered
+        return capsys.readouterr().out
+
+    return show_config
+
+
+@pytest.mark.parametrize(
+    "group, name, value",
+    [
+        ("crystal", "cell_lengths_A", [70, 80, 90]),
+        ("crystal", "volume_A3", 504000),
+        ("crystal", "misset_deg", [10, 20, 30]),
+        ("crystal", "cells", [3, 4, 5]),
+        ("crystal", "size_um", [0.021, 0.032, 0.045]),
+        ("crystal", "mosaic_domains", 7),
+        ("structure_factors", "default_F_electrons", 50),
+        ("structure_factors", "h_min_max", None),
+        ("beam", "wavelength_A", 1),
+        ("beam", "hdiv_step_mrad", 1),
+        ("beam", "sources", 3),
+        ("detector", "pixels_fast_slow", [40, 30]),
+        ("detector", "distance_mm", 150),
+        ("detector", "Xbeam_mm", 3.1),
+        ("detector", "fdet_vector", [0, 0, 1]),
+        ("detector", "sensor_layers", 4),
+        ("detector", "sensor_attenuation_per_mm", 2),
+        ("detector", "roi_xmin_xmax_ymin_ymax", [1, 9, 2, 8]),
+        ("goniometer", "phi_start_deg", 5),
+        ("goniometer", "phi_step_deg", 0.5),
+        ("sampling", "dmin_A", 2),
+        ("output", "noise_seed", 9),
+        ("output", "pgmfile", None),
+        ("output", "intfile", "intimage.img"),
+    ],
+)
+def test_json_values(show, group, name, value):
+    found = json.loads(show(f"{LINE} -show_config json"))[group][name]
+    if value is None or isinstance(value, str):
+        assert found == value
+    else:
+        assert found == pytest.approx(value, rel=1e-12, abs=1e-12)
+
+
+def test_automatic_choices_are_resolved(show):
+    config = json.loads(show("-cell 300 -default_F 1 -N 20 -show_config json"))
+    assert config["sampling"]["oversample"] == 18  # 3 * 6000 A / (1 A * 100 / 0.1)
+    assert config["detector"]["pixels_fast_slow"] == [1024, 1024]
+    assert config["structure_factors"]["interpolate"] is False
+
+
+def test_infinite_depth_is_still_json(show):
+    text = show("-cell 70 -default_F 1 -detector_abs inf -show_config json")
+    assert json.loads(text)["detector"]["sensor_attenuation_per_mm"] is None
+
+
+def test_text_has_the_groups_and_values_of_the_json(show):
+    text = show(f"{LINE} -show_config")
+    config = json.loads(show(f"{LINE} -show_config json"))
+    lines = text.splitlines()
+    for group, section in config.items():
+        assert group in lines
+        for name in section:
+            assert any(line.startswith(f"  {name} ") for line in lines), name
+    assert "  cell_lengths_A               70 80 90" in lines
+    assert "  pgmfile                      -" in lines
+
+
+def test_values_of_a_text_are_readable(show):
+    text = show("-cell 70 -default_F 1 -show_config text")
+    assert "  curved                       no" in text.splitlines()
+    assert not any(mark in text for mark in "{}'[]")
