@@ -14,6 +14,12 @@ GOLDEN_PEAK = 1e-6
 # digits, so their relative error is larger than that of the peaks.
 GOLDEN_RELATIVE = 1e-5
 
+# A kernel against the slow reference of the tests (tests/naive.py): the same two
+# numbers for the same two reasons; the reference sums the lattice over its cells and
+# so loses other last digits than a quotient of sines.
+TWIN_PEAK = GOLDEN_PEAK
+TWIN_RELATIVE = GOLDEN_RELATIVE
+
 # Pixels of an integer image that may differ, and then by 1 only: those where the
 # scaled float image lies on a rounding border and an allowed difference tips it.
 INT_OFF_BY_ONE_FRACTION = 1e-3
@@ -24,3 +30,9 @@ PRINTED_RELATIVE = 1.01e-5
 
 # Printed numbers that are zero but for rounding (a beam centre of 1e-17 mm).
 PRINTED_ABSOLUTE = 1e-9
+
+# A CUDA kernel in single precision against double precision: the index is exact to
+# 4e-10 and each factor to 3e-7 of its envelope, so a pixel is off by a few 1e-6, and
+# by more only where the factors themselves are small.
+SINGLE_PEAK = 1e-5
+SINGLE_RELATIVE = 1e-4
