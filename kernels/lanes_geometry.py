@@ -142,8 +142,8 @@ def polarizations(dx, dy, dz, incident, again, run, keep, polar):
         cos_2theta = dx[i] * ix + dy[i] * iy + dz[i] * iz
         E = dx[i] * ex + dy[i] * ey + dz[i] * ez
         B = dx[i] * bx + dy[i] * by + dz[i] * bz
-        # TINY: along the beam both are 0, and so is what they are multiplied with.
-        cos_2psi = (E * E - B * B) / (E * E + B * B + TINY)
+        # TINY: where both are 0, the angle atan2(B, E) is 0.
+        cos_2psi = (E * E - B * B + TINY) / (E * E + B * B + TINY)
         square = cos_2theta * cos_2theta
         value = 0.5 * (1.0 + square - K * cos_2psi * (1.0 - square))
         wanted = (keep[i] != 0.0) & (again | (polar[i] == 0.0))

@@ -10,7 +10,7 @@ one row per quantity; loops that are to be vectorised get its rows one by one.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import get_thread_id, njit, prange
 from numba.extending import overload
 
 from . import lanes_geometry as geometry
@@ -21,14 +21,12 @@ from .params import CubicF, RunningProduct
 
 #: Pixels per tile: the arrays of the inner loop fill a third of an L1 cache.
 TILE = 512
-#: float64 in a cache line.
-LINE = 8
 #: Larger than any rank.
 NEVER = 1 << 62
 
 # Rows of a tile. Pixel indices, unit vector to the pixel, its distance:
 FAST, SLOW, DX, DY, DZ, AIRPATH = range(6)
-# Scattering vector, sum so far, its copy for pixels beyond dmin, which those are:
+# Scattering vector, sum so far, sum with this source, 0 for pixels beyond dmin:
 SX, SY, SZ, TOTAL, KEPT_TOTAL, KEEP = range(6, 12)
 # Corrections, the product of those inside the sum, who left the list:
 OMEGA, CAPTURE, POLAR, WEIGHT, FELL = range(12, 17)
@@ -38,25 +36,24 @@ ROWS = 22
 
 
 @lanes
-def new_tile():
-    """Return scratch whose rows start at cache lines."""
-    flat = np.empty(ROWS * TILE + LINE)
-    skip = (-(flat.ctypes.data // 8)) % LINE
-    return flat[skip : skip + ROWS * TILE].reshape(ROWS, TILE)
+def fill(row, value):
+    """Set all elements of a row."""
+    for i in range(row.shape[0]):
+        row[i] = value
 
 
 @lanes
-def directions(tile, n, layer, subS, subF, run):
+def directions(tile, n, layer, sub, run, curved):
     """Fill in the unit vectors and distances of one subpixel of every pixel."""
     subpixel_size = run.pixel_size / run.oversample
     start = (
-        subpixel_size * (subF + 0.5),
-        subpixel_size * (subS + 0.5),
+        subpixel_size * (sub % run.oversample + 0.5),
+        subpixel_size * (sub // run.oversample + 0.5),
         layer * run.detector_thickstep,
     )
     fast, slow = tile[FAST, :n], tile[SLOW, :n]
     dx, dy, dz = tile[DX, :n], tile[DY, :n], tile[DZ, :n]
-    if run.curved_detector:
+    if curved is not None:
         geometry.curved_positions(fast, slow, start, run, dx, dy, dz)
     else:
         geometry.flat_positions(fast, slow, start, run, dx, dy, dz)
@@ -78,8 +75,8 @@ def weights(tile, n, run):
 
 
 @lanes
-def add_interpolated(tile, n, row, cell_vectors, shape, lookup, water):
-    """Add the terms of every orientation, with interpolated F, to a row."""
+def add_interpolated(tile, n, cell_vectors, shape, lookup, water):
+    """Add the terms of every orientation, with interpolated F."""
     term, th, tk, tl = tile[TERM, :n], tile[TH, :n], tile[TK, :n], tile[TL, :n]
     place = tile[PLACE, :n]
     for m in range(cell_vectors.shape[0]):
@@ -99,30 +96,30 @@ def add_interpolated(tile, n, row, cell_vectors, shape, lookup, water):
             tl,
             place,
         )
-        add_cubic(term, th, tk, tl, place, lookup, tile[row, :n])
+        add_cubic(term, th, tk, tl, place, lookup, tile[KEPT_TOTAL, :n])
 
 
-def accumulate(tile, n, row, cell_vectors, run, shape, lookup, mode):
-    """Add up every orientation into a row, in the way that the types choose."""
+def accumulate(tile, n, cell_vectors, run, shape, lookup, mode):
+    """Add up every orientation, in the way that the types choose."""
     raise NotImplementedError("compiled code only")
 
 
 @overload(accumulate, jit_options=OPTIONS)
-def _accumulate(tile, n, row, cell_vectors, run, shape, lookup, mode):
-    def plain(tile, n, row, cell_vectors, run, shape, lookup, mode):
+def _accumulate(tile, n, cell_vectors, run, shape, lookup, mode):
+    def plain(tile, n, cell_vectors, run, shape, lookup, mode):
         sx, sy, sz = tile[SX, :n], tile[SY, :n], tile[SZ, :n]
-        add_terms(sx, sy, sz, tile[row, :n], cell_vectors, shape, lookup)
+        add_terms(sx, sy, sz, tile[KEPT_TOTAL, :n], cell_vectors, shape, lookup)
 
-    def interpolated(tile, n, row, cell_vectors, run, shape, lookup, mode):
-        add_interpolated(tile, n, row, cell_vectors, shape, lookup, run.has_water)
+    def interpolated(tile, n, cell_vectors, run, shape, lookup, mode):
+        add_interpolated(tile, n, cell_vectors, shape, lookup, run.has_water)
 
-    def running(tile, n, row, cell_vectors, run, shape, lookup, mode):
+    def running(tile, n, cell_vectors, run, shape, lookup, mode):
         weights(tile, n, run)
         multiply_terms(
             tile[SX, :n],
             tile[SY, :n],
             tile[SZ, :n],
-            tile[row, :n],
+            tile[KEPT_TOTAL, :n],
             tile[WEIGHT, :n],
             cell_vectors,
             shape,
@@ -176,46 +173,9 @@ def store_photons(tile, n, run, mode, image):
 
 
 @lanes
-def corrections(tile, n, layer, first, run):
-    """Fill in solid angle and capture fraction where C computes them afresh."""
-    if first or run.oversample_omega:
-        geometry.solid_angles(tile[AIRPATH, :n], run, tile[OMEGA, :n])
-    if run.detector_thick > 0.0 or run.oversample_thick:
-        dx, dy, dz = tile[DX, :n], tile[DY, :n], tile[DZ, :n]
-        geometry.absorbed_fractions(
-            layer, run.oversample_thick, dx, dy, dz, run, tile[CAPTURE, :n]
-        )
-
-
-@lanes
-def add_source(
-    tile, n, incident, wavelength, polar_missing, cell_vectors, run, shape, lookup, mode
-):
-    """Add one source for one subpixel; returns whether some pixel has no polar yet."""
-    dx, dy, dz = tile[DX, :n], tile[DY, :n], tile[DZ, :n]
-    sx, sy, sz = tile[SX, :n], tile[SY, :n], tile[SZ, :n]
-    keep = tile[KEEP, :n]
-    geometry.scattering_vectors(dx, dy, dz, incident, wavelength, sx, sy, sz)
-    if run.dmin > 0.0:
-        geometry.inside_dmin(sx, sy, sz, run.dmin, keep)
-    if polar_missing or run.oversample_polar:
-        polar_missing = geometry.polarizations(
-            dx, dy, dz, incident, run.oversample_polar, run, keep, tile[POLAR, :n]
-        )
-    if run.dmin > 0.0:
-        tile[KEPT_TOTAL, :n] = tile[TOTAL, :n]
-        accumulate(tile, n, KEPT_TOTAL, cell_vectors, run, shape, lookup, mode)
-        for i in range(n):
-            if keep[i] != 0.0:
-                tile[TOTAL, i] = tile[KEPT_TOTAL, i]
-    else:
-        accumulate(tile, n, TOTAL, cell_vectors, run, shape, lookup, mode)
-    return polar_missing
-
-
-@lanes
 def render_tile(
     first,
+    tile,
     n,
     run,
     active,
@@ -225,6 +185,8 @@ def render_tile(
     shape,
     lookup,
     mode,
+    curved,
+    absorbing,
     image,
 ):
     """Render the ranks `first` ... `first` + `n` - 1, at most TILE.
@@ -234,37 +196,43 @@ def render_tile(
     int
         The first of them that left the list while interpolating, or NEVER.
     """
-    tile = new_tile()
+    dx, dy, dz = tile[DX, :n], tile[DY, :n], tile[DZ, :n]
+    sx, sy, sz = tile[SX, :n], tile[SY, :n], tile[SZ, :n]
+    omega, capture, polar = tile[OMEGA, :n], tile[CAPTURE, :n], tile[POLAR, :n]
+    total, kept_total, keep = tile[TOTAL, :n], tile[KEPT_TOTAL, :n], tile[KEEP, :n]
     geometry.pixel_numbers(first, run, active, tile[FAST, :n], tile[SLOW, :n])
-    tile[TOTAL, :n] = start_value(run, mode)
-    tile[POLAR, :n] = 1.0 if run.nopolar else 0.0
-    tile[KEEP, :n] = 1.0
-    tile[FELL, :n] = 0.0
+    fill(total, start_value(run, mode))
+    fill(polar, 1.0 if run.nopolar else 0.0)
+    fill(keep, 1.0)
+    fill(tile[FELL, :n], 0.0)
     polar_missing = not run.nopolar
     for layer in range(run.detector_thicksteps):
-        tile[CAPTURE, :n] = 1.0 if run.detector_thick == 0.0 else 0.0
-        for subS in range(run.oversample):
-            for subF in range(run.oversample):
-                directions(tile, n, layer, subS, subF, run)
-                corrections(tile, n, layer, layer + subS + subF == 0, run)
-                for source in range(incident.shape[0]):
-                    ray = (
-                        incident[source, 0],
-                        incident[source, 1],
-                        incident[source, 2],
+        fill(capture, 1.0 if run.detector_thick == 0.0 else 0.0)
+        for sub in range(run.oversample * run.oversample):
+            directions(tile, n, layer, sub, run, curved)
+            if layer + sub == 0 or run.oversample_omega:
+                geometry.solid_angles(tile[AIRPATH, :n], run, omega)
+            if absorbing is not None:
+                geometry.absorbed_fractions(
+                    layer, run.oversample_thick, dx, dy, dz, run, capture
+                )
+            for source in range(incident.shape[0]):
+                ray = (incident[source, 0], incident[source, 1], incident[source, 2])
+                geometry.scattering_vectors(
+                    dx, dy, dz, ray, wavelength[source], sx, sy, sz
+                )
+                if run.dmin > 0.0:
+                    geometry.inside_dmin(sx, sy, sz, run.dmin, keep)
+                if polar_missing or run.oversample_polar:
+                    polar_missing = geometry.polarizations(
+                        dx, dy, dz, ray, run.oversample_polar, run, keep, polar
                     )
-                    polar_missing = add_source(
-                        tile,
-                        n,
-                        ray,
-                        wavelength[source],
-                        polar_missing,
-                        cell_vectors,
-                        run,
-                        shape,
-                        lookup,
-                        mode,
-                    )
+                # Pixels beyond dmin go along on a copy that is not used.
+                for i in range(n):
+                    kept_total[i] = total[i]
+                accumulate(tile, n, cell_vectors, run, shape, lookup, mode)
+                for i in range(n):
+                    total[i] = kept_total[i] if keep[i] != 0.0 else total[i]
     store_photons(tile, n, run, mode, image)
     for i in range(n):
         if tile[FELL, i] != 0.0:
@@ -276,6 +244,7 @@ def render_tile(
 def render_tiles(
     start,
     stop,
+    scratch,
     runs,
     active,
     incident,
@@ -284,6 +253,8 @@ def render_tiles(
     shape,
     lookup,
     mode,
+    curved,
+    absorbing,
     image,
 ):
     """Render ranks `start` to `stop` in parallel.
@@ -292,6 +263,8 @@ def render_tiles(
     ----------
     start, stop
         Ranks.
+    scratch
+        (threads, ROWS, TILE) float64, overwritten.
     runs
         (1,) record of the run's numbers.
     active
@@ -300,6 +273,9 @@ def render_tiles(
         See `params.BeamArgs` and `params.CrystalArgs`.
     shape, lookup, mode
         Their types choose the loops: see `lanes` and `accumulate`.
+    curved, absorbing
+        None, or True for a curved detector, a sensor that absorbs: numba leaves
+        out what a None does not need.
     image
         float32, flat, detector pixels.
 
@@ -315,6 +291,7 @@ def render_tiles(
         first = start + number * TILE
         fell = render_tile(
             first,
+            scratch[get_thread_id()],
             min(TILE, stop - first),
             runs[0],
             active,
@@ -324,6 +301,8 @@ def render_tiles(
             shape,
             lookup,
             mode,
+            curved,
+            absorbing,
             image,
         )
         fell_out = min(fell_out, fell)
@@ -331,38 +310,40 @@ def render_tiles(
 
 
 @lanes
-def tile_omega(first, n, run, active):
+def tile_omega(first, tile, n, run, active, curved):
     """Return the sum of omega_pixel over a tile, its layers and subpixels, sr.
 
     C: ``omega_sum``. Without -oversample_omega every layer and subpixel counts
     with the solid angle of the first.
     """
-    tile = new_tile()
     geometry.pixel_numbers(first, run, active, tile[FAST, :n], tile[SLOW, :n])
+    omega = tile[OMEGA, :n]
     layers = run.detector_thicksteps if run.oversample_omega else 1
-    subpixels = run.oversample if run.oversample_omega else 1
+    subpixels = run.oversample * run.oversample if run.oversample_omega else 1
     total = 0.0
     for layer in range(layers):
-        for subS in range(subpixels):
-            for subF in range(subpixels):
-                directions(tile, n, layer, subS, subF, run)
-                geometry.solid_angles(tile[AIRPATH, :n], run, tile[OMEGA, :n])
-                for i in range(n):
-                    total += tile[OMEGA, i]
+        for sub in range(subpixels):
+            directions(tile, n, layer, sub, run, curved)
+            geometry.solid_angles(tile[AIRPATH, :n], run, omega)
+            for i in range(n):
+                total += omega[i]
     if run.oversample_omega:
         return total
     return total * run.detector_thicksteps * run.oversample * run.oversample
 
 
 @njit(error_model="numpy", parallel=True, cache=True, nogil=True)
-def omega_sum(runs, active):
+def omega_sum(scratch, runs, active, curved):
     """Return the sum of omega_pixel over all rendered pixels, sr."""
     count = runs[0].count
     tiles = (count + TILE - 1) // TILE
     partial = np.zeros(tiles)
     for number in prange(tiles):
         first = number * TILE
-        partial[number] = tile_omega(first, min(TILE, count - first), runs[0], active)
+        tile = scratch[get_thread_id()]
+        partial[number] = tile_omega(
+            first, tile, min(TILE, count - first), runs[0], active, curved
+        )
     # In order, so that the sum does not depend on the number of threads.
     total = 0.0
     for number in range(tiles):

@@ -102,6 +102,19 @@ def run_record(job: Job, pixels: Pixels) -> np.ndarray:
     return record
 
 
+def tile_scratch() -> np.ndarray:
+    """Return scratch for the tile kernel, one tile per thread, from a cache line on."""
+    import numba
+
+    from .kernels.pixel_tiles import ROWS, TILE
+
+    line = 8
+    size = numba.get_num_threads() * ROWS * TILE
+    flat = np.empty(size + line)
+    skip = -(flat.ctypes.data // flat.itemsize) % line
+    return flat[skip : skip + size].reshape(-1, ROWS, TILE)
+
+
 @functools.lru_cache(maxsize=1)
 def lookup_arguments(factors: StructureFactors) -> tuple[SingleF | TableF, float]:
     """Return the lookup's arguments and the constant factor of its F^2.

@@ -8,29 +8,19 @@ import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from ._version import __version__
 from .errors import FileError
 from .files import check_writable, replace_when_complete, same_place
 from .hkl import write_fdump
-from .noise import MAX_SEED, poisson_noise
+from .noise import MAX_SEED
 from .pgm import write_pgm
-from .scaling import (
-    Statistics,
-    automatic_int_scale,
-    automatic_pgm_scale,
-    int_image,
-    pgm_image,
-    statistics,
-)
-from .setup import Setup
+from .scaling import Statistics, automatic_int_scale, automatic_pgm_scale
 from .smv import write_smv
 from .structure_factors import available_memory
 from .tiff import write_tiff
-from .vectors import RTD
 
 if TYPE_CHECKING:
     from .from_args import CommandLine, Output
@@ -161,25 +151,25 @@ def _check_memory(command: CommandLine) -> None:
 def make_images(command: CommandLine, result: Result) -> Images:
     """Make all images that a command line wants from the float image."""
     simulation, output = command.simulation, command.output
-    image, roi = result.image, simulation.detector.roi
-    stats = statistics(image, roi, simulation.detector.mask)
+    image = result.image
+    stats = simulation.statistics(image)
     int_scale = output.scale if output.scale > 0.0 else automatic_int_scale(stats)
     pgm_scale, pgm_pixels = output.pgmscale, None
     if output.pgmfile is not None:
         if pgm_scale <= 0.0:
             pgm_scale = automatic_pgm_scale(stats, int_scale)
-        pgm_pixels = pgm_image(image, pgm_scale, roi)
+        pgm_pixels = simulation.pgm_image(image, pgm_scale)
     noise_pixels, photons, overloads = None, 0.0, 0
     if output.noisefile is not None:
-        noise_pixels, photons, overloads = poisson_noise(
-            image, output.seed, output.adc, roi, simulation.setup.generator
+        noise_pixels, photons, overloads = simulation.noise(
+            image, output.seed, output.adc
         )
     return Images(
         stats=stats,
         int_scale=int_scale,
         pgm_scale=pgm_scale,
         image=image,
-        int_pixels=int_image(image, int_scale, output.adc, roi),
+        int_pixels=simulation.int_image(image, int_scale, output.adc),
         pgm_pixels=pgm_pixels,
         noise_pixels=noise_pixels,
         photons=photons,
@@ -228,8 +218,10 @@ def _writers(
     command: CommandLine, images: Images
 ) -> dict[str, Callable[[BinaryIO], None]]:
     """Return for each option what fills its stream; the ending chooses the format."""
-    output = command.output
-    photons, counts = metadata(command), metadata(command, output.adc)
+    output, simulation = command.output, command.simulation
+    line = shlex.join(["nbsim", *command.words])
+    photons = simulation.metadata(command=line)
+    counts = simulation.metadata(output.adc, line)
 
     def write_float(stream: BinaryIO) -> None:
         if is_tiff(output.floatfile):
@@ -242,7 +234,7 @@ def _writers(
         if is_tiff(path):
             write_tiff(to, pixels, counts)
         else:
-            write_smv(to, pixels, smv_header(command))
+            write_smv(to, pixels, simulation.smv_header(output.adc))
 
     def write_preview(stream: BinaryIO) -> None:
         assert images.pgm_pixels is not None
@@ -260,69 +252,3 @@ def _writers(
 def is_tiff(path: str) -> bool:
     """Whether the name of a file asks for a TIFF image."""
     return os.path.splitext(path)[1].lower() in (".tif", ".tiff")
-
-
-def geometry_record(setup: Setup) -> dict[str, Any]:
-    """Return the keys of C's SMV header: mm, degrees, Angstrom, after all rotations."""
-    g = setup.geometry
-    pixel = g.pixel_size
-    return {
-        "PIXEL_SIZE": pixel * 1000.0,
-        "DISTANCE": g.distance * 1000.0,
-        "WAVELENGTH": setup.wavelength * 1e10,
-        "BEAM_CENTER_X": g.Xbeam * 1000.0,
-        "BEAM_CENTER_Y": g.Ybeam * 1000.0,
-        "ADXV_CENTER_X": g.Fbeam * 1000.0,
-        "ADXV_CENTER_Y": (g.detsize_s - g.Sbeam) * 1000.0,
-        "MOSFLM_CENTER_X": (g.Sbeam - 0.5 * pixel) * 1000.0,
-        "MOSFLM_CENTER_Y": (g.Fbeam - 0.5 * pixel) * 1000.0,
-        "DENZO_X_BEAM": g.Sbeam * 1000.0,
-        "DENZO_Y_BEAM": g.Fbeam * 1000.0,
-        "DIALS_ORIGIN": list(g.dials_origin_mm),
-        "XDS_ORGX": g.ORGX,
-        "XDS_ORGY": g.ORGY,
-        "CLOSE_DISTANCE": g.close_distance * 1000.0,
-        "PHI": setup.phi0 * RTD,
-        "OSC_START": setup.phi0 * RTD,
-        "OSC_RANGE": setup.phi.range * RTD,
-        "TWOTHETA": g.twotheta * RTD,
-        "DETECTOR_SN": "000",
-        "BEAMLINE": "fake",
-    }
-
-
-def smv_header(command: CommandLine) -> dict[str, str]:
-    """Return the header of the integer and noise images as text."""
-    record = geometry_record(command.simulation.setup)
-    record["ADC_OFFSET"] = command.output.adc
-    return {key: _header_text(value) for key, value in record.items()}
-
-
-def _header_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    numbers = value if isinstance(value, list) else [value]
-    return ",".join("%g" % number for number in numbers)
-
-
-def metadata(command: CommandLine, adc: float | None = None) -> dict[str, Any]:
-    """Return what a TIFF image says about itself.
-
-    Parameters
-    ----------
-    command
-        The run.
-    adc
-        Value of a pixel without photons; None for a float image.
-    """
-    setup = command.simulation.setup
-    record = {
-        "program": "nbsim",
-        "version": __version__,
-        "command": shlex.join(["nbsim", *command.words]),
-        "SIZE1": setup.geometry.fpixels,
-        "SIZE2": setup.geometry.spixels,
-        **geometry_record(setup),
-        "pixel_size_mm": setup.geometry.pixel_size * 1000.0,
-    }
-    return record if adc is None else {**record, "ADC_OFFSET": adc}

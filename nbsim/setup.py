@@ -66,8 +66,8 @@ class Setup:
         m.
     I_bg
         Background in units of F^2.
-    generator
-        Random numbers after orientation and domains: the noise goes on from here.
+    random_misset_seed, mosaic_seed
+        Seeds of what was drawn at random; None: no random orientation.
     warnings
         One sentence each.
     """
@@ -90,8 +90,22 @@ class Setup:
     wavelength: float
     water_size: float
     I_bg: float
-    generator: Generator
+    random_misset_seed: int | None
+    mosaic_seed: int
     warnings: tuple[str, ...]
+
+    def noise_generator(self) -> Generator:
+        """Return the random numbers as orientation and domains leave them.
+
+        Orientation, domains and noise share one table in C, so the noise of a
+        negative seed depends on what was drawn before it.
+        """
+        generator = Generator()
+        if self.random_misset_seed is not None:
+            random_misset_rad(self.random_misset_seed, generator)
+        mosaicity = self.mosaicity
+        mosaic_umats(mosaicity.spread, mosaicity.domains, self.mosaic_seed, generator)
+        return generator
 
     @property
     def steps(self) -> int:
@@ -205,6 +219,15 @@ def _misset(crystal: Crystal, generator: Generator) -> Vector | None:
     return x, y, z
 
 
+def _umats(crystal: Crystal, mosaicity: Mosaicity, generator: Generator) -> np.ndarray:
+    if mosaicity.domains == 1:
+        # The first domain is not rotated: nothing to draw, no kernel to load.
+        return np.eye(3)[None]
+    return mosaic_umats(
+        mosaicity.spread, mosaicity.domains, crystal.mosaic_seed, generator
+    )
+
+
 def _oversample(
     asked: int, recommended: int, xtalsize_max: float
 ) -> tuple[int, list[str]]:
@@ -247,6 +270,7 @@ def resolve(simulation: Simulation) -> Setup:
         simulation.sampling.oversample, recommended, xtalsize_max
     )
     mosaicity = mosaic_domains(crystal)
+    random_seed = crystal.misset_seed if crystal.misset_deg == "random" else None
     sensor = sensor_layers(simulation.detector)
     sources = resolve_sources(beam, geometry)
     fluence, flux = _fluence(beam)
@@ -264,9 +288,7 @@ def resolve(simulation: Simulation) -> Setup:
         mosaicity=mosaicity,
         sensor=sensor,
         misset_rad=misset_rad,
-        umats=mosaic_umats(
-            mosaicity.spread, mosaicity.domains, crystal.mosaic_seed, generator
-        ),
+        umats=_umats(crystal, mosaicity, generator),
         N_cells=N_cells,
         oversample=oversample,
         recommended_oversample=recommended,
@@ -282,7 +304,8 @@ def resolve(simulation: Simulation) -> Setup:
         * WATER_DENSITY
         * AVOGADRO
         / WATER_MW,
-        generator=generator,
+        random_misset_seed=random_seed,
+        mosaic_seed=crystal.mosaic_seed,
         warnings=(
             *warnings,
             *clipped,
