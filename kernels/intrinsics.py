@@ -62,7 +62,7 @@ def float32_of_bits(typing_context, x):
 
 
 @intrinsic
-def add_to_exponent64(typing_context, bits, n_bits):
+def scale_by_power_of_two64(typing_context, bits, n_bits):
     """Return bits + (n_bits << 52): multiplies a float64 by 2^n."""
 
     def codegen(context, builder, signature, arguments):
@@ -80,3 +80,24 @@ def subtract64(typing_context, x, y):
         return builder.sub(arguments[0], arguments[1])
 
     return types.uint64(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def scale_by_power_of_two32(typing_context, bits, n_bits):
+    """Return bits + (n_bits << 23): multiplies a float32 by 2^n."""
+
+    def codegen(context, builder, signature, arguments):
+        shift = ir.Constant(ir.IntType(32), 23)
+        return builder.add(arguments[0], builder.shl(arguments[1], shift))
+
+    return types.uint32(types.uint32, types.uint32), codegen
+
+
+@intrinsic
+def subtract32(typing_context, x, y):
+    """Return x - y of uint32 as uint64, without numba's signed widening."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.zext(builder.sub(arguments[0], arguments[1]), ir.IntType(64))
+
+    return types.uint64(types.uint32, types.uint32), codegen

@@ -95,7 +95,7 @@ def _is_dark(dh, dk, dl, shape):
 
 
 @lanes
-def add_terms(sx, sy, sz, total, cell_vectors, shape, lookup):
+def add_terms(sx, sy, sz, total, cell_vectors, shape, lookup, table):
     """Add the terms of every orientation to the pixels of a tile.
 
     Parameters
@@ -108,10 +108,11 @@ def add_terms(sx, sy, sz, total, cell_vectors, shape, lookup):
         (orientations, 3, 3) m.
     shape, lookup
         Their types choose the formulas.
+    table
+        (elements,) F_cell^2, flat. Indexed in the loop itself, not passed on: see
+        `params.TableF`.
     """
     vector_loop()
-    # Indexed in the loop itself: an array that is passed on is counted there.
-    table = lookup.table
     for m in range(cell_vectors.shape[0]):
         ax, ay, az = cell_vectors[m, 0, 0], cell_vectors[m, 0, 1], cell_vectors[m, 0, 2]
         bx, by, bz = cell_vectors[m, 1, 0], cell_vectors[m, 1, 1], cell_vectors[m, 1, 2]
@@ -129,7 +130,7 @@ def add_terms(sx, sy, sz, total, cell_vectors, shape, lookup):
 
 @lanes
 def multiply_terms(
-    sx, sy, sz, total, weight, cell_vectors, shape, lookup, factor, water
+    sx, sy, sz, total, weight, cell_vectors, shape, lookup, table, factor, water
 ):
     """Add every term, times `factor`, and multiply the running sum by `weight`.
 
@@ -139,7 +140,7 @@ def multiply_terms(
 
     Parameters
     ----------
-    sx, sy, sz, total, cell_vectors, shape, lookup
+    sx, sy, sz, total, cell_vectors, shape, lookup, table
         As in `add_terms`.
     weight
         (n,) factor of each pixel.
@@ -149,7 +150,6 @@ def multiply_terms(
         Whether there is a water background.
     """
     vector_loop()
-    table = lookup.table
     for m in range(cell_vectors.shape[0]):
         ax, ay, az = cell_vectors[m, 0, 0], cell_vectors[m, 0, 1], cell_vectors[m, 0, 2]
         bx, by, bz = cell_vectors[m, 1, 0], cell_vectors[m, 1, 1], cell_vectors[m, 1, 2]

@@ -92,10 +92,9 @@ def _weights(t):
 
 
 @lanes
-def add_cubic(term, th, tk, tl, place, lookup, total):
+def add_cubic(term, th, tk, tl, place, lookup, table, total):
     """Add term * F^2 of one orientation, F from the 64 points around each index."""
     vector_loop()
-    table = lookup.table
     k_stride = np.uint64(lookup.l_range)
     h_stride = np.uint64(lookup.k_range * lookup.l_range)
     for i in range(total.shape[0]):

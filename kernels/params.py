@@ -136,15 +136,18 @@ class TophatSpot(NamedTuple):
 
 
 class SingleF(NamedTuple):
-    """One structure factor for all indices: it is applied after the sum."""
+    """One structure factor for all indices: the table is [1.0], F^2 comes later."""
 
-    table: np.ndarray  # [1.0]
+    default_F: float
 
 
 class TableF(NamedTuple):
-    """F^2 on the box of the list with one shell of default_F^2 around it."""
+    """F^2 on the box of the list with one shell of default_F^2 around it, flat.
 
-    table: np.ndarray  # flat float64
+    The table itself is an argument of its own: an array inside a tuple is
+    reference-counted in every step, and the loop is then not vectorised.
+    """
+
     h_low: float  # the shell's indices
     h_high: float
     k_low: float
@@ -157,9 +160,8 @@ class TableF(NamedTuple):
 
 
 class CubicF(NamedTuple):
-    """F of the list itself, for tricubic interpolation; see `lanes_cubic`."""
+    """F of the list itself, flat, for tricubic interpolation; see `lanes_cubic`."""
 
-    table: np.ndarray  # flat float64
     h_min: float
     k_min: float
     l_min: float
@@ -172,6 +174,13 @@ class PlainSum(NamedTuple):
     """Terms are added up; the corrections come afterwards."""
 
     factor: float  # constant factor of all terms
+
+
+class SingleSum(NamedTuple):
+    """As `PlainSum`, in single precision; see `lanes_single`."""
+
+    factor: float
+    reach: float  # 1/m, largest |s - s_ref| of the near form
 
 
 class RunningProduct(NamedTuple):

@@ -17,7 +17,8 @@ from . import lanes_geometry as geometry
 from .jit import lanes
 from .lanes import OPTIONS, add_terms, multiply_terms
 from .lanes_cubic import add_cubic, cubic_places
-from .params import CubicF, RunningProduct
+from .lanes_single import add_terms_single
+from .params import CubicF, RunningProduct, SingleSum
 
 #: Pixels per tile: the arrays of the inner loop fill a third of an L1 cache.
 TILE = 512
@@ -30,7 +31,8 @@ FAST, SLOW, DX, DY, DZ, AIRPATH = range(6)
 SX, SY, SZ, TOTAL, KEPT_TOTAL, KEEP = range(6, 12)
 # Corrections, the product of those inside the sum, who left the list:
 OMEGA, CAPTURE, POLAR, WEIGHT, FELL = range(12, 17)
-# Interpolation: lattice term, position between points, place in the list:
+# Interpolation: lattice term, position between points, place in the list. In
+# single precision the same five rows are ten of float32:
 TERM, TH, TK, TL, PLACE = range(17, 22)
 ROWS = 22
 
@@ -75,7 +77,7 @@ def weights(tile, n, run):
 
 
 @lanes
-def add_interpolated(tile, n, cell_vectors, shape, lookup, water):
+def add_interpolated(tile, n, cell_vectors, shape, lookup, table, water):
     """Add the terms of every orientation, with interpolated F."""
     term, th, tk, tl = tile[TERM, :n], tile[TH, :n], tile[TK, :n], tile[TL, :n]
     place = tile[PLACE, :n]
@@ -96,24 +98,24 @@ def add_interpolated(tile, n, cell_vectors, shape, lookup, water):
             tl,
             place,
         )
-        add_cubic(term, th, tk, tl, place, lookup, tile[KEPT_TOTAL, :n])
+        add_cubic(term, th, tk, tl, place, lookup, table, tile[KEPT_TOTAL, :n])
 
 
-def accumulate(tile, n, cell_vectors, run, shape, lookup, mode):
+def accumulate(tile, n, cell_vectors, run, shape, lookup, table, mode):
     """Add up every orientation, in the way that the types choose."""
     raise NotImplementedError("compiled code only")
 
 
 @overload(accumulate, jit_options=OPTIONS)
-def _accumulate(tile, n, cell_vectors, run, shape, lookup, mode):
-    def plain(tile, n, cell_vectors, run, shape, lookup, mode):
+def _accumulate(tile, n, cell_vectors, run, shape, lookup, table, mode):
+    def plain(tile, n, cell_vectors, run, shape, lookup, table, mode):
         sx, sy, sz = tile[SX, :n], tile[SY, :n], tile[SZ, :n]
-        add_terms(sx, sy, sz, tile[KEPT_TOTAL, :n], cell_vectors, shape, lookup)
+        add_terms(sx, sy, sz, tile[KEPT_TOTAL, :n], cell_vectors, shape, lookup, table)
 
-    def interpolated(tile, n, cell_vectors, run, shape, lookup, mode):
-        add_interpolated(tile, n, cell_vectors, shape, lookup, run.has_water)
+    def interpolated(tile, n, cell_vectors, run, shape, lookup, table, mode):
+        add_interpolated(tile, n, cell_vectors, shape, lookup, table, run.has_water)
 
-    def running(tile, n, cell_vectors, run, shape, lookup, mode):
+    def running(tile, n, cell_vectors, run, shape, lookup, table, mode):
         weights(tile, n, run)
         multiply_terms(
             tile[SX, :n],
@@ -124,12 +126,30 @@ def _accumulate(tile, n, cell_vectors, run, shape, lookup, mode):
             cell_vectors,
             shape,
             lookup,
+            table,
             mode.factor,
             run.has_water,
         )
 
+    def single(tile, n, cell_vectors, run, shape, lookup, table, mode):
+        sx, sy, sz = tile[SX, :n], tile[SY, :n], tile[SZ, :n]
+        add_terms_single(
+            sx,
+            sy,
+            sz,
+            tile[KEPT_TOTAL, :n],
+            tile[TERM:ROWS].reshape(-1).view(np.float32).reshape(-1, TILE),
+            cell_vectors,
+            shape,
+            lookup,
+            table,
+            mode.reach,
+        )
+
     if mode.instance_class is RunningProduct:
         return running
+    if mode.instance_class is SingleSum:
+        return single
     return interpolated if lookup.instance_class is CubicF else plain
 
 
@@ -184,6 +204,7 @@ def render_tile(
     cell_vectors,
     shape,
     lookup,
+    table,
     mode,
     curved,
     absorbing,
@@ -230,7 +251,7 @@ def render_tile(
                 # Pixels beyond dmin go along on a copy that is not used.
                 for i in range(n):
                     kept_total[i] = total[i]
-                accumulate(tile, n, cell_vectors, run, shape, lookup, mode)
+                accumulate(tile, n, cell_vectors, run, shape, lookup, table, mode)
                 for i in range(n):
                     total[i] = kept_total[i] if keep[i] != 0.0 else total[i]
     store_photons(tile, n, run, mode, image)
@@ -252,6 +273,7 @@ def render_tiles(
     cell_vectors,
     shape,
     lookup,
+    table,
     mode,
     curved,
     absorbing,
@@ -273,6 +295,8 @@ def render_tiles(
         See `params.BeamArgs` and `params.CrystalArgs`.
     shape, lookup, mode
         Their types choose the loops: see `lanes` and `accumulate`.
+    table
+        Flat structure factors, as the lookup says.
     curved, absorbing
         None, or True for a curved detector, a sensor that absorbs: numba leaves
         out what a None does not need.
@@ -300,6 +324,7 @@ def render_tiles(
             cell_vectors,
             shape,
             lookup,
+            table,
             mode,
             curved,
             absorbing,

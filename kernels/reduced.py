@@ -11,7 +11,7 @@ above the first whose error vanishes against float64's rounding in an image.
 
 import math
 
-from .intrinsics import add_to_exponent64, bits_of_float64, float64_of_bits
+from .intrinsics import scale_by_power_of_two64, bits_of_float64, float64_of_bits
 from .jit import lanes_inline
 
 #: Adding and subtracting 1.5 * 2^52 rounds a float64 to a whole number.
@@ -72,7 +72,7 @@ def exp2(x):
     p = p * f + 1.0
     # The low bits of `shifted` are the whole part.
     return float64_of_bits(
-        add_to_exponent64(bits_of_float64(p), bits_of_float64(shifted))
+        scale_by_power_of_two64(bits_of_float64(p), bits_of_float64(shifted))
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .structure_factors import StructureFactors
 
 if TYPE_CHECKING:
     from .kernels.params import CrystalArgs, CubicF, Job, Pixels, SingleF, TableF
+    from .simulation import Simulation
 
 #: Largest number of cells for which the grating function is a short polynomial.
 FEW_CELLS = 9
@@ -115,48 +116,59 @@ def tile_scratch() -> np.ndarray:
     return flat[skip : skip + size].reshape(-1, ROWS, TILE)
 
 
+class Lookup(NamedTuple):
+    """A lookup's arguments, its table and the constant factor of its F^2."""
+
+    arguments: SingleF | TableF | CubicF
+    table: np.ndarray
+    factor: float
+
+
+#: Elements that a table may have in single precision: places are counted in float32.
+SINGLE_TABLE = 2**23
+
+
 @functools.lru_cache(maxsize=1)
-def lookup_arguments(factors: StructureFactors) -> tuple[SingleF | TableF, float]:
-    """Return the lookup's arguments and the constant factor of its F^2.
+def nearest_lookup(factors: StructureFactors, precision: str) -> Lookup:
+    """Return the lookup of the nearest F^2.
 
     The last table is kept: a loop over frames uses the same structure factors.
     """
     from .kernels.params import SingleF, TableF
 
+    dtype = np.float32 if precision == "single" else np.float64
     default_sqr = factors.default_F**2
     if factors.F is None:
-        return SingleF(np.ones(1)), default_sqr
-    table = np.full([n + 2 for n in factors.F.shape], default_sqr)
-    np.multiply(factors.F, factors.F, out=table[1:-1, 1:-1, 1:-1])
-    h_stride = float(table.shape[1] * table.shape[2])
-    k_stride = float(table.shape[2])
-    low = [m - 1.0 for m in (factors.h_min, factors.k_min, factors.l_min)]
-    high = [m + n for m, n in zip(low, (s - 1.0 for s in table.shape))]
+        return Lookup(SingleF(factors.default_F), np.ones(1, dtype), default_sqr)
+    table = np.full([n + 2 for n in factors.F.shape], default_sqr, dtype)
+    np.multiply(factors.F, factors.F, out=table[1:-1, 1:-1, 1:-1], casting="same_kind")
+    h_stride, k_stride = table.shape[1] * table.shape[2], table.shape[2]
+    low = [m - 1 for m in (factors.h_min, factors.k_min, factors.l_min)]
+    high = [m + n - 1 for m, n in zip(low, table.shape)]
     first = low[0] * h_stride + low[1] * k_stride + low[2]
     lookup = TableF(
-        table=table.reshape(-1),
-        h_low=low[0],
-        h_high=high[0],
-        k_low=low[1],
-        k_high=high[1],
-        l_low=low[2],
-        l_high=high[2],
-        h_stride=h_stride,
-        k_stride=k_stride,
-        base=2.0**52 - first,
+        h_low=dtype(low[0]),
+        h_high=dtype(high[0]),
+        k_low=dtype(low[1]),
+        k_high=dtype(high[1]),
+        l_low=dtype(low[2]),
+        l_high=dtype(high[2]),
+        h_stride=dtype(h_stride),
+        k_stride=dtype(k_stride),
+        # Adding this puts a place's number into the low bits of the float.
+        base=dtype((2.0**23 if precision == "single" else 2.0**52) - first),
     )
-    return lookup, 1.0
+    return Lookup(lookup, table.reshape(-1), 1.0)
 
 
-def cubic_arguments(factors: StructureFactors) -> CubicF | None:
-    """Return the arguments of interpolation; None where no index can be interpolated."""
+def cubic_lookup(factors: StructureFactors) -> Lookup | None:
+    """Return the lookup of interpolation; None where no index can be interpolated."""
     from .kernels.params import CubicF
 
     if factors.F is None or min(factors.F.shape) < 4:
         return None
     h_range, k_range, l_range = (float(n) for n in factors.F.shape)
-    return CubicF(
-        table=factors.F.reshape(-1),
+    lookup = CubicF(
         h_min=float(factors.h_min),
         k_min=float(factors.k_min),
         l_min=float(factors.l_min),
@@ -164,3 +176,49 @@ def cubic_arguments(factors: StructureFactors) -> CubicF | None:
         k_range=k_range,
         l_range=l_range,
     )
+    return Lookup(lookup, factors.F.reshape(-1), 1.0)
+
+
+#: Cells times index units across which float32 holds: see `single_reach`.
+SINGLE_LIMIT = 8.0
+
+
+def single_reach(xtal: CrystalArgs) -> float:
+    """Return how far from its reference a pixel may be in single precision, 1/m.
+
+    The error is some 2e-7 of N a |s - s_ref|, in units of fringes.
+    """
+    lengths = np.linalg.norm(xtal.cell_vectors[0], axis=1)
+    return SINGLE_LIMIT / float(np.max(np.maximum(xtal.N_cells, 1.0) * lengths))
+
+
+def narrowed(shape: tuple) -> tuple:
+    """Return a shape's arguments in float32."""
+    return type(shape)(
+        *(
+            (
+                value.astype(np.float32)
+                if isinstance(value, np.ndarray)
+                else np.float32(value)
+            )
+            for value in shape
+        )
+    )
+
+
+def why_double(simulation: Simulation) -> str | None:
+    """Return why single precision is not used for a run; None where it is."""
+    flags = simulation.sampling
+    factors = simulation.structure_factors
+    if flags.oversample_thick or flags.oversample_polar or flags.oversample_omega:
+        return "the running products of the -oversample_ options need it"
+    if simulation.setup.interpolate:
+        return "interpolation needs it"
+    if simulation.crystal.shape == "tophat":
+        return "the edge of a top-hat spot needs it"
+    if (
+        factors.F is not None
+        and math.prod(n + 2 for n in factors.F.shape) >= SINGLE_TABLE
+    ):
+        return f"the list has more than {SINGLE_TABLE} elements"
+    return None
