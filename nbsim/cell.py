@@ -137,6 +137,7 @@ def resolve_cell(
     ValueError
         When the cell has no volume.
     """
+    stars: list[Vector] = []
     user_volume = None
     if crystal.cell is not None:
         *stars, user_volume = default_orientation(crystal.cell)

@@ -83,6 +83,10 @@ def _start(words: list[str], events: Events) -> None:
         make_example(events)
     elif "show_devices" in chosen:
         program.show_devices()
+    elif "warm_cache" in chosen:
+        from .compilation import warm_cache
+
+        warm_cache(lambda line: say([line]))
     elif "show_config" in chosen:
         program.show_config(words, *chosen["show_config"])
     else:

@@ -28,17 +28,23 @@ def resolved_config(command: CommandLine) -> dict[str, Section]:
 
     None stands for "not used" and "automatic", vectors are lists of three.
     """
-    simulation = command.simulation
-    setup = simulation.setup
     return {
         "run": _run(command),
+        **resolved_models(command.simulation),
+        "output": _output(command),
+    }
+
+
+def resolved_models(simulation: Simulation) -> dict[str, Section]:
+    """Return the parameters of a simulation by group; see `resolved_config`."""
+    setup = simulation.setup
+    return {
         "crystal": _crystal(simulation, setup),
         "structure_factors": _structure_factors(simulation, setup),
         "beam": _beam(simulation, setup),
         "detector": _detector(simulation, setup),
         "goniometer": _goniometer(simulation, setup),
         "sampling": _sampling(simulation, setup),
-        "output": _output(command),
     }
 
 
@@ -232,6 +238,8 @@ def _output(command: CommandLine) -> Section:
         "pgmfile": output.pgmfile,
         "noisefile": output.noisefile,
         "dumpfile": output.dumpfile,
+        "preview": output.preview,
+        "preview_noise": output.preview_noise,
         "scale": output.scale or None,
         "pgmscale": output.pgmscale or None,
         "adc_offset": output.adc,

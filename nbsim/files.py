@@ -3,6 +3,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import stat
@@ -16,7 +17,7 @@ from nbsim.errors import FileError
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 
 
-def open_input(path: str | os.PathLike, what: str) -> BinaryIO:
+def open_input(path: str | os.PathLike, what: str) -> io.BufferedReader:
     """Open a file for reading.
 
     Parameters

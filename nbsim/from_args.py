@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from .device import parse_device
 from .errors import FileError, UsageError
+from .header import header_fields, read_header_image
 from .hkl import read_fdump, read_hkl
 from .model import Beam, Crystal, Detector, Goniometer, Sampling, clock_seed
 from .options import parse
 from .simulation import Simulation
-from .smv import SmvImage, read_smv
+from .smv import SmvImage
 from .structure_factors import StructureFactors
 from .textfiles import read_matrix, read_sources, read_stol
 
@@ -36,6 +38,11 @@ class Output:
     noisefile: str | None = "noiseimage.img"
     tifffile: str | None = None
     dumpfile: str | None = None
+    preview: str | None = None
+    preview_noise: str | None = None
+    preview_scale: str = "log"
+    preview_color: str = "inverted"
+    preview_rings: tuple[float, ...] | None = None
     scale: float = 0.0
     pgmscale: float = 0.0
     adc: float = 40.0
@@ -45,15 +52,23 @@ class Output:
     progress: bool = True
     threads: int | None = None
     precision: str = "double"
+    device: str | None = None
+    trace_pixels: tuple[tuple[int, int], ...] = ()
+    trace_file: str | None = None
+    trace_format: str = "text"
 
 
 @dataclasses.dataclass(frozen=True)
 class CommandLine:
-    """A command line, understood: models, outputs and what to tell the user."""
+    """A command line, understood: models, files and what to tell the user.
+
+    `inputs` has the file read for each option.
+    """
 
     words: tuple[str, ...]
     simulation: Simulation
     output: Output
+    inputs: dict[str, str]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -112,6 +127,12 @@ FIELDS = {
     "seed": ("output", "seed"),
     "threads": ("output", "threads"),
     "precision": ("output", "precision"),
+    "preview": ("output", "preview"),
+    "preview_noise": ("output", "preview_noise"),
+    "preview_scale": ("output", "preview_scale"),
+    "preview_color": ("output", "preview_color"),
+    "trace_file": ("output", "trace_file"),
+    "trace_format": ("output", "trace_format"),
     "model": ("simulation", "model"),
 }
 #: Options that set one field to a fixed value.
@@ -174,10 +195,10 @@ UNUSED = {
     "MW": "the molecular weight is worked out from the cell",
     "stolout": "nothing is written to it",
 }
-FILES = ("hkl", "mat", "sourcefile", "img", "mask")
 STOL_OPTIONS = ("stol", "4stol", "Q")
+FILES = ("hkl", "mat", "sourcefile", "img", "mask", *STOL_OPTIONS)
 #: What the program does about these is decided before the models are built.
-ACTIONS = ("help", "version", "show_config", "example")
+ACTIONS = ("help", "version", "show_config", "show_devices", "warm_cache", "example")
 
 
 class _Reader:
@@ -197,7 +218,6 @@ class _Reader:
         }
         self.values["simulation"] = {}
         self.files: dict[str, str] = {}
-        self.stols: list[str] = []
         self.default_F = 0.0
         self.pivot_given: str | None = None
         self.notes: list[str] = []
@@ -222,12 +242,14 @@ class _Reader:
             detector["convention"] = "custom"
         elif name in UNUSED:
             self.warnings.append(f"-{name} is accepted and not used: {UNUSED[name]}")
-        elif name in STOL_OPTIONS:
-            self.stols.append(values[0])
         elif name in FILES:
             self.files[name] = values[0]
         elif name not in ACTIONS:
             getattr(self, f"_{name}")(*values)
+
+    def _device(self, text: str) -> None:
+        parse_device(text, "-device")
+        self.values["output"]["device"] = text
 
     def _N(self, count: int) -> None:
         self.values["crystal"].update(Na=count, Nb=count, Nc=count)
@@ -295,38 +317,21 @@ class _Reader:
     def _printout_pixel(self, fpixel: int, spixel: int) -> None:
         self.values["output"].update(printout=True, printout_pixel=(fpixel, spixel))
 
+    def _preview_rings(self, *d_spacings: float) -> None:
+        self.values["output"]["preview_rings"] = d_spacings
+
+    def _trace_pixel(self, slow: int, fast: int) -> None:
+        before = self.values["output"].get("trace_pixels", ())
+        self.values["output"]["trace_pixels"] = (*before, (slow, fast))
+
     def _ignored(self, spelling: str, instead: str) -> None:
         self.warnings.append(f"{spelling} is ignored, as by nanoBragg; use {instead}")
 
     def header(self, image: SmvImage, flip_Y: bool) -> None:
         """Start from the header of an image (C: the -img and -mask blocks)."""
-        detector, beam, goniometer = (
-            self.values[name] for name in ("detector", "beam", "goniometer")
-        )
-        spixels, fpixels = image.pixels.shape
-        detector.update(detpixels_f=fpixels, detpixels_s=spixels)
-        targets = {
-            "PIXEL_SIZE": (detector, "pixel_size_mm"),
-            "DISTANCE": (detector, "distance_mm"),
-            "CLOSE_DISTANCE": (detector, "close_distance_mm"),
-            "WAVELENGTH": (beam, "wavelength_A"),
-            "BEAM_CENTER_X": (detector, "Xbeam_mm"),
-            "BEAM_CENTER_Y": (detector, "Ybeam_mm"),
-            "ORGX": (detector, "ORGX_pixels"),
-            "ORGY": (detector, "ORGY_pixels"),
-            "PHI": (goniometer, "phi_deg"),
-            "OSC_RANGE": (goniometer, "osc_deg"),
-        }
-        for keyword, (values, field) in targets.items():
-            value = image.value(keyword)
-            if value is None:
-                continue
-            if keyword == "BEAM_CENTER_Y" and flip_Y:
-                value = (
-                    detector.get("pixel_size_mm", Detector.pixel_size_mm) * spixels
-                    - value
-                )
-            values[field] = value
+        models = header_fields(image.header, image.pixels.shape, flip_Y)
+        for name, fields in models.items():
+            self.values[name].update(fields)
 
     def structure_factors(self) -> StructureFactors:
         """Read -hkl, or the dump file, or use default_F alone."""
@@ -338,6 +343,7 @@ class _Reader:
         if dump is None and self.default_F == 0.0 and os.path.exists(DUMP_FILE):
             dump = DUMP_FILE
         if dump is not None:
+            self.files["dump"] = dump
             factors = read_fdump(dump, self.default_F)
             age_h = (time.time() - os.path.getmtime(dump)) / 3600.0
             self.notes.append(f"reading Fs from {dump}, written {age_h:.1f} hours ago")
@@ -351,24 +357,12 @@ class _Reader:
 
 
 def _check_unused_stols(reader: _Reader) -> None:
-    for path in reader.stols:
+    for path in (reader.files[name] for name in STOL_OPTIONS if name in reader.files):
         rows = len(read_stol(path))
         reader.warnings.append(
             f"{path}: {rows} rows read and not used, as in nanoBragg: "
             "amorphous scattering is not part of the simulation"
         )
-
-
-def _header_image(path: str, what: str) -> SmvImage:
-    image = read_smv(path)
-    for keyword in ("PIXEL_SIZE", "DISTANCE", "WAVELENGTH"):
-        value = image.value(keyword)
-        if value is not None and not 0.0 < value < float("inf"):
-            raise FileError(
-                f"{path}: {keyword} {value:g} in the header of the {what}: "
-                "expected a number greater than 0"
-            )
-    return image
 
 
 def read_command_line(args: str | Sequence[str]) -> CommandLine:
@@ -387,37 +381,46 @@ def read_command_line(args: str | Sequence[str]) -> CommandLine:
     FileError
         For a file that is missing or malformed.
     """
-    words = tuple(shlex.split(args) if isinstance(args, str) else args)
+    if isinstance(args, str):
+        args = shlex.split(args.replace("\\\n", " "))  # shlex keeps those line ends
+    words = tuple(args)
     events = parse(words)
     reader = _Reader()
     files = {name: values[0] for name, values in events if name in ("img", "mask")}
     # Headers come first, the mask's before the image's: what is on the line wins.
-    mask = None
-    if "mask" in files:
-        mask = _header_image(files["mask"], "mask")
-        reader.header(mask, flip_Y=True)
-        reader.notes.append(f"reading {files['mask']}")
-    if "img" in files:
-        reader.header(_header_image(files["img"], "image"), flip_Y=False)
-        reader.notes.append(f"reading {files['img']}")
+    headers = {}
+    for name, what in (("mask", "mask"), ("img", "image")):
+        if name in files:
+            headers[what] = read_header_image(files[name], what)
+            reader.header(headers[what], flip_Y=name == "mask")
+            reader.notes.append(f"reading {files[name]}")
     for name, values in events:
         reader.take(name, values)
     _check_unused_stols(reader)
-    return _build(words, reader, mask)
+    return _build(words, reader, headers)
 
 
 def _build(
-    words: tuple[str, ...], reader: _Reader, mask: SmvImage | None
+    words: tuple[str, ...], reader: _Reader, headers: dict[str, SmvImage]
 ) -> CommandLine:
     crystal, detector = reader.values["crystal"], reader.values["detector"]
     if "cell" not in crystal and "mat" not in reader.files:
         raise UsageError(
-            "no crystal: give a cell or a matrix, for example\n"
-            "  nbsim -cell 78 78 37 90 90 90 -default_F 100 -N 10 -distance 150\n"
-            "  nbsim -mat A.mat -hkl P1.hkl -lambda 1 -N 10 -distance 150"
+            "no crystal: give its cell (-cell 78 78 37 90 90 90) or its orientation "
+            "matrix (-mat A.mat); nbsim -h lists all options"
         )
     factors = reader.structure_factors()
     output = Output(**reader.values["output"])
+    if output.trace_file is not None and not output.trace_pixels:
+        raise UsageError(
+            f"-trace_file {output.trace_file}: nothing to trace, name a pixel with "
+            "-trace_pixel SLOW FAST"
+        )
+    if output.preview_noise is not None and output.noisefile is None:
+        raise UsageError(
+            f"-preview_noise {output.preview_noise}: there is no noise image to show "
+            "with -nonoise"
+        )
     if "mat" in reader.files:
         crystal["A_matrix"] = read_matrix(reader.files["mat"])
         reader.notes.append(f"reading {reader.files['mat']}")
@@ -432,8 +435,9 @@ def _build(
             f"-pivot {reader.pivot_given} has no effect: the {convention} convention "
             "sets its own pivot"
         )
-    if mask is not None:
-        detector["mask"] = _checked_mask(mask, Detector(**detector).shape)
+    _check_sizes(headers, Detector(**detector).shape)
+    if "mask" in headers:
+        detector["mask"] = headers["mask"].pixels
     simulation = Simulation(
         crystal=Crystal(**crystal),
         structure_factors=factors,
@@ -447,15 +451,17 @@ def _build(
         words=words,
         simulation=simulation,
         output=output,
+        inputs=reader.files,
         notes=tuple(reader.notes),
         warnings=tuple(reader.warnings),
     )
 
 
-def _checked_mask(mask: SmvImage, shape: tuple[int, int]) -> np.ndarray:
-    if mask.pixels.shape != shape:
-        raise FileError(
-            f"{mask.path}: the mask has {mask.pixels.shape[1]} x {mask.pixels.shape[0]} "
-            f"pixels, the detector {shape[1]} x {shape[0]}"
-        )
-    return mask.pixels
+def _check_sizes(headers: dict[str, SmvImage], shape: tuple[int, int]) -> None:
+    for what, image in headers.items():
+        if image.pixels.shape != shape:
+            spixels, fpixels = image.pixels.shape
+            raise FileError(
+                f"{image.path}: the {what} has {fpixels} x {spixels} pixels, "
+                f"the detector {shape[1]} x {shape[0]}"
+            )

@@ -298,16 +298,9 @@ def resolve_geometry(
     def turned(v: Vector) -> Vector:
         return rotate_axis(rotate_xyz(v, *rotations), axes.twotheta, twotheta)
 
-    if axes.pivot == "sample":
-        pix0 = turned(
-            _combine(
-                centre["Fclose"],
-                fdet,
-                centre["Sclose"],
-                sdet,
-                scaled(odet, close_distance),
-            )
-        )
+    # About the crystal, the detector as a whole turns; about the beam centre, its axes.
+    nearest = scaled(odet, close_distance)
+    pix0 = turned(_combine(centre["Fclose"], fdet, centre["Sclose"], sdet, nearest))
     fdet, sdet, odet = turned(fdet), turned(sdet), turned(odet)
     if axes.pivot == "beam":
         pix0 = _combine(

@@ -88,7 +88,7 @@ def _empty_grid(bounds: np.ndarray, default_F: float) -> np.ndarray:
 
 def _scan(
     path: str | os.PathLike,
-    stream: BinaryIO,
+    stream: io.BufferedIOBase,
     kernel: Callable,
     arrays: tuple[np.ndarray, ...],
     take: Callable[[Reflection], None],
@@ -106,7 +106,7 @@ def _scan(
             position = end.end() if end else stop
 
 
-def _chunks(stream: BinaryIO) -> Iterator[tuple[bytearray, int]]:
+def _chunks(stream: io.BufferedIOBase) -> Iterator[tuple[bytearray, int]]:
     """Yield a buffer and how many of its bytes are whole lines, until the end."""
     text = bytearray(_CHUNK)
     kept = 0
@@ -252,7 +252,7 @@ def write_fdump(path: str | os.PathLike, sf: StructureFactors) -> None:
         stream.write(" ".join(map(str, bounds)).encode("ascii") + b"\n\f")
         for plane in grid:
             padded[:-1, :-1] = plane
-            stream.write(padded)
+            stream.write(padded.data)
         stream.write(bytes(padded.nbytes))
 
 

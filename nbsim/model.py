@@ -8,6 +8,8 @@ Frozen dataclasses: change one with `dataclasses.replace`. A field that is None
 from __future__ import annotations
 
 import math
+import numbers
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import validate
+from .noise import MAX_SEED
 from .structure_factors import StructureFactors
 
 __all__ = [
@@ -68,14 +71,19 @@ def _vectors(instance: Any, names: str) -> None:
             _set(instance, **{name: validate.vector(name, value)})
 
 
-def _array(name: str, value: Any, columns: int | None) -> np.ndarray:
-    array = np.array(value, dtype=np.float64)
-    if array.ndim != 2 or (columns is not None and array.shape[1] != columns):
-        raise ValueError(
-            f"{name}: expected rows of {columns} numbers, got shape {array.shape}"
-        )
-    array.setflags(write=False)
-    return array
+def _seeds(instance: Any, names: str) -> None:
+    for name in names.split():
+        value = getattr(instance, name)
+        if value is not None:
+            seed = validate.integer(name, value, low=-MAX_SEED, high=MAX_SEED)
+            _set(instance, **{name: seed})
+
+
+def _flags(instance: Any, names: str) -> None:
+    for name in names.split():
+        value = getattr(instance, name)
+        if value is not None:
+            _set(instance, **{name: validate.flag(name, value)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,20 +144,12 @@ class Crystal:
             _set(self, cell=_checked_cell(self.cell))
         if self.A_matrix is not None:
             _set(self, A_matrix=_checked_matrix(self.A_matrix))
-        if self.misset_deg == "random":
-            if self.misset_seed is None:
-                _set(self, misset_seed=clock_seed())
-        elif self.misset_deg is not None:
-            if isinstance(self.misset_deg, str) or len(self.misset_deg) != 3:
-                raise ValueError(
-                    f"misset_deg {self.misset_deg!r}: expected three angles in degrees or 'random'"
-                )
-            angles = tuple(
-                validate.number("misset_deg", a, "degrees") for a in self.misset_deg
-            )
-            _set(self, misset_deg=angles)
+        if self.misset_deg is not None:
+            _set(self, misset_deg=_checked_misset(self.misset_deg))
+        _seeds(self, "misset_seed mosaic_seed")
+        if self.misset_deg == "random" and self.misset_seed is None:
+            _set(self, misset_seed=clock_seed())
         _integers(self, "Na Nb Nc mosaic_domains")
-        _integers(self, "misset_seed mosaic_seed", low=None)
         _numbers(self, "mm", "sample_x_mm sample_y_mm sample_z_mm", low=0.0)
         _numbers(self, "", "fudge", low=0.0, open_low=True)
         _numbers(self, "degrees", "mosaic_spread_deg", low=0.0, high=360.0)
@@ -157,18 +157,40 @@ class Crystal:
         validate.choice("shape", self.shape, SHAPES)
 
 
+def _checked_misset(value: Any) -> Vector | str:
+    what = "three angles in degrees or 'random'"
+    if isinstance(value, str):
+        if value != "random":
+            raise ValueError(f"misset_deg {value!r}: expected {what}")
+        return value
+    angles = validate.sequence("misset_deg", value, what)
+    if len(angles) != 3:
+        raise ValueError(f"misset_deg {value!r}: expected {what}")
+    x, y, z = (validate.number("misset_deg", a, "degrees") for a in angles)
+    return x, y, z
+
+
 def _checked_matrix(value: Any) -> np.ndarray:
-    matrix = _array("A_matrix", value, 3)
-    if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
-        raise ValueError("A_matrix: expected 3 x 3 finite numbers")
+    matrix = validate.table("A_matrix", value, "3 x 3 finite numbers")
+    if matrix.shape != (3, 3):
+        raise ValueError(
+            f"A_matrix: expected 3 x 3 finite numbers, got shape {matrix.shape}"
+        )
+    if not np.isfinite(matrix).all():
+        raise ValueError(
+            f"A_matrix {matrix.tolist()}: expected 3 x 3 finite numbers"
+        )
     if abs(np.linalg.det(matrix)) == 0.0:
         raise ValueError("A_matrix: the three reciprocal vectors lie in one plane")
+    matrix.setflags(write=False)
     return matrix
 
 
 def _checked_cell(value: Any) -> tuple[float, ...]:
     """Fill missing lengths with a and missing angles with 90, and check the cell."""
-    given = [value] if isinstance(value, (int, float)) else list(value)
+    if isinstance(value, numbers.Real):
+        value = (value,)
+    given = validate.sequence("cell", value, "1 to 6 numbers")
     if not 1 <= len(given) <= 6:
         raise ValueError(f"cell: expected 1 to 6 numbers, got {len(given)}")
     lengths = [
@@ -268,22 +290,25 @@ class Beam:
         )
         _numbers(self, "%", "dispersion_percent", low=0.0)
         _integers(self, "hdivsteps vdivsteps dispsteps")
+        _flags(self, "nopolar round_div")
         _vectors(self, "beam_vector polar_vector")
         if self.sources is not None:
             _set(self, sources=_checked_sources(self.sources))
 
 
 def _checked_sources(value: Any) -> np.ndarray:
-    array = np.array(value, dtype=np.float64)
-    if array.ndim != 2 or array.shape[0] < 1 or not 1 <= array.shape[1] <= 5:
-        raise ValueError(
-            f"sources: expected rows of 1 to 5 numbers, got shape {array.shape}"
-        )
+    what = "rows of 1 to 5 numbers"
+    array = validate.table("sources", value, what)
+    if array.shape[0] < 1 or not 1 <= array.shape[1] <= 5:
+        raise ValueError(f"sources: expected {what}, got shape {array.shape}")
     full = np.full((array.shape[0], 5), np.nan)
     full[:, : array.shape[1]] = array
-    if np.isinf(full).any() or (full[:, 4] <= 0).any():
+    bad = np.isinf(full).any(axis=1) | (full[:, 4] <= 0)
+    if bad.any():
         raise ValueError(
-            "sources: positions must be finite and wavelengths greater than 0 m"
+            f"sources: row {bad.argmax()} is {full[bad.argmax()].tolist()}: expected "
+            "a finite position and weight, and a wavelength greater than 0 m (nan: "
+            "take the default)"
         )
     full.setflags(write=False)
     return full
@@ -322,7 +347,7 @@ class Detector:
         Sensor thickness [um], its layers (0: automatic) and attenuation depth
         [um] (None: the thickness; inf: no absorption model).
     mask
-        uint16 (slow, fast); pixels of value 0 are not rendered.
+        (slow, fast) bool or whole numbers; pixels of value 0 are not rendered.
     roi
         xmin, xmax, ymin, ymax in pixels, inclusive; a negative bound is the edge.
     """
@@ -376,20 +401,36 @@ class Detector:
         _numbers(self, "um", "thick_um", low=0.0)
         _numbers(self, "um", "abs_um", low=0.0, infinite=True)
         _integers(self, "thicksteps")
+        _flags(self, "curved point_pixel")
         vectors = "fdet_vector sdet_vector odet_vector twotheta_axis"
         _vectors(self, vectors)
         validate.choice("pivot", self.pivot, ("beam", "sample"))
         if self.convention is not None:
             validate.choice("convention", self.convention, CONVENTIONS)
         if self.mask is not None:
-            mask = np.asarray(self.mask)
-            if mask.shape != self.shape:
-                raise ValueError(
-                    f"mask: its shape is {mask.shape}, the detector's (slow, fast) is {self.shape}"
-                )
-            _set(self, mask=mask)
+            _set(self, mask=_checked_mask(self.mask, self.shape))
         if self.roi is not None:
             _set(self, roi=self._checked_roi(self.roi))
+
+    @classmethod
+    def from_smv_header(cls, source: str | os.PathLike, **fields: Any) -> Detector:
+        """Build a detector from the header of an SMV image, as -img does.
+
+        Parameters
+        ----------
+        source
+            The file, or the text of a header.
+        **fields
+            Fields that win over the header.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be read or the header names no image size.
+        """
+        from .header import detector_fields
+
+        return cls(**{"convention": "mosflm", **detector_fields(source), **fields})
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -403,9 +444,10 @@ class Detector:
         return max(1, math.ceil(size_mm / 1000.0 / (self.pixel_size_mm / 1000.0) - 0.5))
 
     def _checked_roi(self, value: Any) -> tuple[int, int, int, int]:
-        if len(value) != 4:
+        bounds = validate.sequence("roi", value, "xmin xmax ymin ymax")
+        if len(bounds) != 4:
             raise ValueError(f"roi: expected xmin xmax ymin ymax, got {value!r}")
-        xmin, xmax, ymin, ymax = (validate.integer("roi", v) for v in value)
+        xmin, xmax, ymin, ymax = (validate.integer("roi", v) for v in bounds)
         spixels, fpixels = self.shape
         # As in C, a negative bound means the edge, and the upper edge may be
         # the number of pixels itself.
@@ -419,6 +461,19 @@ class Detector:
                 f"xmin <= xmax and ymin <= ymax inside the detector of {fpixels} x {spixels} pixels"
             )
         return xmin, xmax, ymin, ymax
+
+
+def _checked_mask(value: Any, shape: tuple[int, int]) -> np.ndarray:
+    mask = np.asarray(value)
+    if mask.dtype.kind not in "bui":
+        raise TypeError(
+            f"mask: expected an array of bool or whole numbers, got {mask.dtype}"
+        )
+    if mask.shape != shape:
+        raise ValueError(
+            f"mask: its shape is {mask.shape}, the detector's (slow, fast) is {shape}"
+        )
+    return mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -479,3 +534,5 @@ class Sampling:
     def __post_init__(self) -> None:
         _integers(self, "oversample")
         _numbers(self, "A", "dmin_A", low=0.0)
+        _flags(self, "oversample_thick oversample_polar oversample_omega")
+        _flags(self, "interpolate phi_carryover")

@@ -8,43 +8,37 @@ then mosaic domains, then noise. Seeds are as typed on the command line.
 
 from __future__ import annotations
 
+import functools
 import math
-import operator
-from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import validate
 from .scaling import Roi, check_image
 
 MAX_SEED = 2**31 - 2  # the generator works modulo 2**31 - 1
 CAP_OF_RANDOM_MISSET = 90.0  # C quirk: meant as degrees, used as radians
 
 
-def _fresh_state() -> np.void:
-    from .kernels.random import STATE
-
-    return np.zeros((), STATE)[()]
-
-
-@dataclass
 class Generator:
-    """State of the random numbers that all streams of one run share.
+    """State of the random numbers that all streams of one run share."""
 
-    Attributes
-    ----------
-    rng
-        One record, written by the kernels; see ``kernels/random.py``.
-    """
+    @functools.cached_property
+    def rng(self) -> Any:
+        """One record, written by the kernels; see ``kernels/random.py``.
 
-    rng: np.void = field(default_factory=_fresh_state)
+        Made when first needed: a run that draws nothing loads no kernel for it.
+        """
+        from .kernels.random import STATE
+
+        return np.zeros((), STATE)[()]
 
 
-def _start(seed: int, generator: Generator) -> np.void:
+def _start(seed: int, generator: Generator) -> Any:
     from .kernels.random import start_stream
 
-    number = operator.index(seed)
-    if abs(number) > MAX_SEED:
-        raise ValueError(f"seed {number}: it must be within +-{MAX_SEED}")
+    number = validate.integer("seed", seed, low=-MAX_SEED, high=MAX_SEED)
     # The C program negates what was typed; zero or less starts afresh.
     start_stream(-number, generator.rng)
     return generator.rng
@@ -121,13 +115,31 @@ def mosaic_umats(
     return umats
 
 
+class Noise(NamedTuple):
+    """An image with photon noise.
+
+    Attributes
+    ----------
+    pixels
+        (slow, fast) uint16, truncated, clamped to 0 and 65535.
+    photons
+        Sum of the deviates, without the offset.
+    overloads
+        Number of pixels above 65535.
+    """
+
+    pixels: np.ndarray
+    photons: float
+    overloads: int
+
+
 def poisson_noise(
     image: np.ndarray,
     seed: int,
     adc_offset: float = 40.0,
     roi: Roi | None = None,
     generator: Generator | None = None,
-) -> tuple[np.ndarray, float, int]:
+) -> Noise:
     """Return an image with photon noise (C: poidev and the noise image).
 
     Parameters
@@ -145,15 +157,6 @@ def poisson_noise(
         State to continue from; a new one if None. It makes no difference for a
         seed of zero or more, unless a kept Gaussian deviate is in it.
 
-    Returns
-    -------
-    noise
-        (slow, fast) uint16, truncated, clamped to 0 and 65535.
-    photons
-        Sum of the deviates, without the offset.
-    overloads
-        Number of pixels above 65535.
-
     Raises
     ------
     ValueError
@@ -164,8 +167,7 @@ def poisson_noise(
     from .kernels.statistics import count_nonfinite
 
     bounds = check_image(image, roi)
-    if not math.isfinite(adc_offset):
-        raise ValueError(f"adc offset {adc_offset}: it must be a finite number")
+    validate.number("adc_offset", adc_offset)
     bad = count_nonfinite(image, bounds)
     if bad:
         raise ValueError(
@@ -176,4 +178,4 @@ def poisson_noise(
     rng = _start(seed, generator)
     out = np.zeros(image.shape, np.uint16)
     photons, overloads = poisson_image(image, bounds, float(adc_offset), rng, out)
-    return out, photons, overloads
+    return Noise(out, photons, overloads)

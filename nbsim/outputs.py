@@ -17,6 +17,7 @@ from .files import check_writable, replace_when_complete, same_place
 from .hkl import write_fdump
 from .noise import MAX_SEED
 from .pgm import write_pgm
+from .png import write_png
 from .scaling import Statistics, automatic_int_scale, automatic_pgm_scale
 from .smv import write_smv
 from .structure_factors import available_memory
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
     from .render import Result
 
 #: Options that name an image file, in the order in which C writes them.
-IMAGES = ("floatfile", "intfile", "tifffile", "pgmfile", "noisefile")
+IMAGES = (
+    "floatfile",
+    "intfile",
+    "tifffile",
+    "pgmfile",
+    "noisefile",
+    "preview",
+    "preview_noise",
+)
 #: float32, two uint16 and one uint8 image.
 BYTES_PER_PIXEL = 9
 
@@ -236,16 +245,32 @@ def _writers(
         else:
             write_smv(to, pixels, simulation.smv_header(output.adc))
 
-    def write_preview(stream: BinaryIO) -> None:
+    def write_grey(stream: BinaryIO) -> None:
         assert images.pgm_pixels is not None
         write_pgm(stream, images.pgm_pixels, images.pgm_scale)
+
+    def write_preview(image: np.ndarray, stream: BinaryIO) -> None:
+        picture = simulation.preview(
+            image,
+            scale=output.preview_scale,
+            color=output.preview_color,
+            rings=output.preview_rings,
+        )
+        write_png(stream, picture)
+
+    def write_noise_preview(stream: BinaryIO) -> None:
+        assert images.noise_pixels is not None
+        counts = images.noise_pixels.astype(np.float32) - np.float32(output.adc)
+        write_preview(counts, stream)
 
     return {
         "floatfile": write_float,
         "intfile": lambda to: write_counts(output.intfile, images.int_pixels, to),
         "tifffile": lambda to: write_tiff(to, images.image, photons),
-        "pgmfile": write_preview,
+        "pgmfile": write_grey,
         "noisefile": lambda to: write_counts(output.noisefile, images.noise_pixels, to),
+        "preview": lambda to: write_preview(images.image, to),
+        "preview_noise": write_noise_preview,
     }
 
 

@@ -42,4 +42,4 @@ def write_pgm(
     header = f"P5\n{fast} {slow}\n# pixels scaled by {scale:g}\n255\n"
     with replace_when_complete(path) as stream:
         stream.write(header.encode("ascii"))
-        stream.write(np.ascontiguousarray(pixels))
+        stream.write(np.ascontiguousarray(pixels).data)

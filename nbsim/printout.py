@@ -43,20 +43,9 @@ def check_pixel(command: CommandLine) -> list[str]:
             f"-printout_pixel {fpixel} {spixel}: the detector has "
             f"{fpixels} x {spixels} pixels, counted from 0"
         )
-    if not _rendered(command.simulation)[spixel, fpixel]:
+    if not command.simulation.rendered[spixel, fpixel]:
         return [f"-printout_pixel {fpixel} {spixel}: roi or mask leave this pixel out"]
     return []
-
-
-def _rendered(simulation: Simulation) -> np.ndarray:
-    """Return (slow, fast) bool: the pixels that roi and mask leave."""
-    spixels, fpixels = simulation.detector.shape
-    xmin, xmax, ymin, ymax = simulation.detector.roi or (0, fpixels, 0, spixels)
-    rendered = np.zeros((spixels, fpixels), bool)
-    rendered[ymin : ymax + 1, xmin : xmax + 1] = True
-    if simulation.detector.mask is not None:
-        rendered &= simulation.detector.mask != 0
-    return rendered
 
 
 def pixel_blocks(command: CommandLine, result: Result) -> Iterator[list[str]]:
@@ -65,7 +54,7 @@ def pixel_blocks(command: CommandLine, result: Result) -> Iterator[list[str]]:
         return
     simulation = command.simulation
     job = build_job(simulation, simulation.setup)
-    flat = np.flatnonzero(_rendered(simulation))
+    flat = np.flatnonzero(simulation.rendered)
     fpixels = simulation.detector.shape[1]
     for rank, index in enumerate(flat.tolist()):
         pixel = (index % fpixels, index // fpixels)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from . import report
+from .compilation import announced
 from .config import config_lines
 from .device import device_lines
 from .from_args import CommandLine, read_command_line
@@ -13,7 +14,7 @@ from .outputs import make_images, outputs_to_write, write_all
 from .printout import check_pixel, pixel_blocks
 from .progress import standard_bar
 from .render import Result
-from .terminal import say, warn
+from .terminal import note, say, warn
 from .trace_files import write_traces
 
 
@@ -64,7 +65,7 @@ def render(words: Sequence[str]) -> None:
     say(report.before(command))
     _trace(command)
     result = _run(command)
-    _warn_all(report.render_warnings(result))
+    _warn_all(report.render_warnings(command.simulation, result))
     for block in pixel_blocks(command, result):
         say(block)
     images = make_images(command, result)
@@ -87,12 +88,13 @@ def _run(command: CommandLine) -> Result:
     output = command.output
     bar = standard_bar() if output.progress else None
     try:
-        return command.simulation.run(
-            backend=output.device,
-            threads=output.threads,
-            precision=output.precision,
-            progress=bar,
-        )
+        with announced(note):
+            return command.simulation.run(
+                backend=output.device,
+                threads=output.threads,
+                precision=output.precision,
+                progress=bar,
+            )
     finally:
         if bar:
             bar.clear()

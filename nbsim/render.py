@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,16 +12,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import validate
+from . import device, validate
+from .lane_arguments import why_double
+from .launch import parallel_turn
+from .render_cpu import cpu_backend
 from .setup import R_E_SQR, Setup
 
 if TYPE_CHECKING:
     from .kernels.params import Job, Pixels
+    from .render_cuda import CudaBackend
     from .simulation import Simulation
 
 Roi = tuple[int, int, int, int]
-#: About a quarter of a second of work.
-EVALUATIONS_PER_BLOCK = 1e8
+#: About a quarter of a second of work on two cores.
+EVALUATIONS_PER_BLOCK = 2e8
+#: One tile for each of two cores.
+SMALLEST_BLOCK = 1024
 
 
 def build_job(simulation: Simulation, setup: Setup) -> Job:
@@ -117,22 +124,40 @@ class Result:
     ----------
     image
         (slow, fast) float32, photons.
-    omega_sum
-        Sum of the solid angle over pixels, layers and subpixels, sr.
+    solid_angles
+        What `omega_sum` needs.
     backend
-        "cpu" or "cuda:N".
+        "cpu", or "cuda:N" with the number of the device (or devices, "cuda:0,1").
     seconds
         Time spent in the kernels.
     out_of_range
         (fast, slow) of the pixel where an index outside the list turned
         interpolation off; None when that did not happen.
+    why_double
+        Why double precision was used although single was asked for; else None.
     """
 
     image: np.ndarray
-    omega_sum: float
+    solid_angles: tuple[Job, Pixels]
     backend: str
     seconds: float
     out_of_range: tuple[int, int] | None
+    why_double: str | None
+
+    @functools.cached_property
+    def omega_sum(self) -> float:
+        """Sum of the solid angle over pixels, layers and subpixels, sr.
+
+        Worked out when asked for: a loop over frames does not need it.
+        """
+        from .kernels.pixel_tiles import omega_sum
+        from .lane_arguments import run_record, tile_scratch
+
+        job, pixels = self.solid_angles
+        curved = job.det.curved_detector or None
+        run = run_record(job, pixels)
+        with parallel_turn():
+            return omega_sum(tile_scratch(), run, pixels.active, curved)
 
 
 #: What a backend offers: render ranks start..stop, return the first rank that
@@ -140,24 +165,22 @@ class Result:
 RenderRanks = Callable[[int, int, bool], int]
 
 
-def _cpu_backend(
-    simulation: Simulation, job: Job, pixels: Pixels, image: np.ndarray
-) -> RenderRanks:
-    from .kernels.pixel_cpu import render_general
-    from .kernels.pixel_tiles import render_tiles
-    from .lane_arguments import lookup_arguments, shape_arguments
+def _cuda_backend(
+    simulation: Simulation,
+    job: Job,
+    pixels: Pixels,
+    image: np.ndarray,
+    devices: tuple[int, ...],
+    precision: str,
+) -> CudaBackend:
+    from .render_cuda import CudaBackend
 
-    shape, shape_factor = shape_arguments(job.xtal)
-    lookup, F_factor = lookup_arguments(simulation.structure_factors)
-    factor = shape_factor * F_factor
+    return CudaBackend(simulation, job, pixels, image, devices, precision)
 
-    def render_ranks(start: int, stop: int, interpolate: bool) -> int:
-        if interpolate:
-            return render_general(start, stop, True, *job, pixels, image)
-        render_tiles(start, stop, *job, pixels, shape, lookup, factor, image)
-        return stop
 
-    return render_ranks
+def evaluations(setup: Setup, pixels: Pixels) -> float:
+    """Return how many terms an image has."""
+    return float(setup.steps) * setup.sensor.thicksteps * pixels.count
 
 
 def render(
@@ -165,6 +188,9 @@ def render(
     out: np.ndarray,
     roi: Roi,
     progress: Callable[[float], None] | None = None,
+    *,
+    backend: str | None = None,
+    precision: str = "double",
 ) -> Result:
     """Render an image.
 
@@ -183,9 +209,18 @@ def render(
         Pixels xmin, xmax, ymin, ymax, inclusive, inside the image.
     progress
         Called with the finished fraction.
+    backend
+        "auto", "cpu" or "cuda..."; None: the environment's NBSIM_DEVICE, else auto.
+    precision
+        "double" or "single".
+
+    Raises
+    ------
+    DeviceError
+        When a CUDA device is missing or fails.
     """
     from .kernels.pixel_cpu import render_pixel
-    from .kernels.pixels import omega_sum, pixel_of_rank
+    from .kernels.pixels import pixel_of_rank
 
     started = time.perf_counter()
     setup = simulation.setup
@@ -193,7 +228,11 @@ def render(
     pixels = build_pixels(simulation, setup, roi)
     out.fill(0.0)
     image = out.reshape(-1)
-    render_ranks = _cpu_backend(simulation, job, pixels, image)
+    devices = device.choose(device.requested(backend), evaluations(setup, pixels))
+    gpu = None
+    if devices:
+        gpu = _cuda_backend(simulation, job, pixels, image, devices, precision)
+    render_ranks = gpu or cpu_backend(simulation, job, pixels, image, precision)
     interpolate = setup.interpolate
     first = simulation.sampling.phi_carryover
     fell_out = None
@@ -209,8 +248,11 @@ def render(
             interpolate = still
             rank += 1
             continue
+        if gpu:
+            block = gpu.ranks_per_call
         stop = min(rank + block, pixels.count)
-        reached = render_ranks(rank, stop, interpolate)
+        with contextlib.nullcontext() if gpu else parallel_turn():
+            reached = render_ranks(rank, stop, interpolate)
         if reached < stop:
             fell_out = pixel_of_rank(reached, pixels, job.det.fpixels)
             interpolate, _ = render_pixel(reached, True, False, job, pixels, image)
@@ -220,17 +262,18 @@ def render(
         progress(1.0)
     return Result(
         image=out,
-        omega_sum=omega_sum(pixels, job.det, job.sampling.oversample_omega),
-        backend="cpu",
+        solid_angles=(job, pixels),
+        backend=gpu.name if gpu else "cpu",
         seconds=time.perf_counter() - started,
         out_of_range=fell_out,
+        why_double=None if gpu or precision == "double" else why_double(simulation),
     )
 
 
 def block_size(setup: Setup) -> int:
     """Return ranks per call: short enough for Ctrl-C and a progress bar."""
     evaluations = setup.steps * setup.sensor.thicksteps
-    return max(4096, int(EVALUATIONS_PER_BLOCK / evaluations))
+    return max(SMALLEST_BLOCK, int(EVALUATIONS_PER_BLOCK / evaluations))
 
 
 @contextlib.contextmanager

@@ -8,10 +8,11 @@ names and number formats follow nanoBragg.c (J. Holton and K. Frankel).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ._version import __version__
+from .out_of_range import explain
 from .setup import AVOGADRO, Setup
 from .vectors import RTD, Vector, cross, dot
 
@@ -54,7 +55,7 @@ def before(command: CommandLine) -> list[str]:
     ]
 
 
-def _three(vector: Vector) -> str:
+def _three(vector: Sequence[float]) -> str:
     return "%g %g %g" % tuple(vector)
 
 
@@ -222,14 +223,12 @@ def _noise(command: CommandLine) -> Iterator[str]:
     yield "  water droplet size: %g m" % command.simulation.setup.water_size
 
 
-def render_warnings(result: Result) -> Iterator[str]:
+def render_warnings(simulation: Simulation, result: Result) -> Iterator[str]:
     """Yield what went differently than asked while rendering."""
     if result.out_of_range is not None:
-        fast, slow = result.out_of_range
-        yield (
-            f"pixel {fast} {slow} (fast, slow) needs structure factors outside the "
-            "list: interpolation is off from there on, as in nanoBragg"
-        )
+        yield explain(simulation, result)
+    if result.why_double is not None:
+        yield f"rendered in double precision: {result.why_double}"
 
 
 def after(command: CommandLine, result: Result, images: Images) -> list[str]:
@@ -257,6 +256,9 @@ def after(command: CommandLine, result: Result, images: Images) -> list[str]:
         counts = (images.photons, images.overloads)
         lines.append("%.0f photons on noise image (%d overloads)" % counts)
         lines.append(f"writing {output.noisefile} as 2-byte integers")
+    for path in (output.preview, output.preview_noise):
+        if path is not None:
+            lines.append(f"writing {path} as a picture")
     return lines
 
 

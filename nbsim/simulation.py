@@ -16,10 +16,20 @@ from .setup import Setup, resolve
 from .structure_factors import StructureFactors
 
 if TYPE_CHECKING:
+    from .noise import Noise
     from .render import Result
+    from .scaling import Statistics
+    from .trace import Trace
 
 MODELS = ("c", "physical")
-BACKENDS = ("auto", "cpu")
+MODEL_CLASSES = {
+    "crystal": Crystal,
+    "structure_factors": StructureFactors,
+    "beam": Beam,
+    "detector": Detector,
+    "goniometer": Goniometer,
+    "sampling": Sampling,
+}
 PRECISIONS = ("double", "single")
 
 
@@ -44,6 +54,8 @@ class Simulation:
     model: str = "c"
 
     def __post_init__(self) -> None:
+        for name, kind in MODEL_CLASSES.items():
+            validate.instance(name, getattr(self, name), kind)
         validate.choice("model", self.model, MODELS)
         if self.model == "physical":
             raise ValueError("model physical: not available yet, use model c")
@@ -70,7 +82,7 @@ class Simulation:
     def run(
         self,
         *,
-        backend: str = "auto",
+        backend: str | None = None,
         threads: int | None = None,
         precision: str = "double",
         roi: tuple[int, int, int, int] | None = None,
@@ -82,7 +94,9 @@ class Simulation:
         Parameters
         ----------
         backend
-            "auto" or "cpu".
+            "cpu"; "cuda" (its first device), "cuda:1", or "cuda:0,1" to share the
+            rows; "auto": CUDA where it can be used and the image is large enough to
+            pay for starting it. None: the environment's NBSIM_DEVICE, else "auto".
         threads
             CPU threads; None: all that numba was started with.
         precision
@@ -99,11 +113,18 @@ class Simulation:
         ------
         ValueError, TypeError
             For an argument out of range, before anything is computed.
+        DeviceError
+            When a CUDA device is missing or fails; `out` is then not an image.
         """
-        from . import render
+        from . import device, render
 
-        validate.choice("backend", backend, BACKENDS)
+        device.requested(backend)
         validate.choice("precision", precision, PRECISIONS)
+        if progress is not None and not callable(progress):
+            raise TypeError(
+                "progress: expected a function of the finished fraction, "
+                f"got {progress!r}"
+            )
         detector = (
             self.detector
             if roi is None
@@ -115,7 +136,9 @@ class Simulation:
         image = np.zeros(detector.shape, np.float32) if out is None else out
         _check_out(image, detector.shape)
         with render.cpu_threads(threads):
-            return render.render(self, image, bounds, progress)
+            return render.render(
+                self, image, bounds, progress, backend=backend, precision=precision
+            )
 
     def render(self, **options: Any) -> np.ndarray:
         """Render the image; the keyword arguments are those of `run`.
@@ -126,6 +149,170 @@ class Simulation:
             (slow, fast) float32, photons per pixel.
         """
         return self.run(**options).image
+
+    def trace(self, slow: int, fast: int) -> Trace:
+        """Return the numbers behind one pixel; see `nbsim.trace.Trace`.
+
+        Parameters
+        ----------
+        slow, fast
+            The pixel.
+
+        Raises
+        ------
+        ValueError
+            When the image does not have this pixel: outside the detector or the
+            region of interest, or under the mask.
+        """
+        from .trace import trace_pixel
+
+        return trace_pixel(self, slow, fast)
+
+
+    def resolved(self, image: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
+        """Return every number as a run uses it, as plain data (-show_config json).
+
+        Parameters
+        ----------
+        image
+            A rendered image; its statistics are added then.
+
+        Returns
+        -------
+        dict
+            A dict for each of crystal, structure_factors, beam, detector, goniometer
+            and sampling (and statistics). Names end in their unit; None stands for
+            what is not used.
+        """
+        from .config import resolved_models
+
+        groups = resolved_models(self)
+        if image is not None:
+            groups["statistics"] = dataclasses.asdict(self.statistics(image))
+        return groups
+
+    def statistics(self, image: np.ndarray) -> Statistics:
+        """Return maximum, mean, rms and rmsd of an image of this simulation."""
+        from .scaling import statistics
+
+        return statistics(image, self.detector.roi, self.detector.mask)
+
+    def int_image(
+        self,
+        image: np.ndarray,
+        scale: float | None = None,
+        adc_offset: float = 40.0,
+    ) -> np.ndarray:
+        """Return an image scaled to 16 bits (-intfile).
+
+        Parameters
+        ----------
+        image
+            (slow, fast) float32, photons.
+        scale
+            Factor; None: the brightest pixel becomes 55000.
+        adc_offset
+            Value of a pixel without photons.
+        """
+        from .scaling import automatic_int_scale, int_image
+
+        if scale is None:
+            scale = automatic_int_scale(self.statistics(image))
+        return int_image(image, scale, adc_offset, self.detector.roi)
+
+    def pgm_image(self, image: np.ndarray, scale: float | None = None) -> np.ndarray:
+        """Return an image scaled to 8 bits (-pgmfile); see `int_image`.
+
+        Without a scale, five times the rmsd becomes 250.
+        """
+        from .scaling import automatic_int_scale, automatic_pgm_scale, pgm_image
+
+        if scale is None:
+            stats = self.statistics(image)
+            scale = automatic_pgm_scale(stats, automatic_int_scale(stats))
+        return pgm_image(image, scale, self.detector.roi)
+
+    def noise(self, image: np.ndarray, seed: int, adc_offset: float = 40.0) -> Noise:
+        """Return an image with photon noise (-noisefile).
+
+        Parameters
+        ----------
+        image
+            (slow, fast) float32, expected photons.
+        seed
+            Whole number; the same seed gives the same noise.
+        adc_offset
+            Value of a pixel without photons.
+        """
+        from .noise import poisson_noise
+
+        generator = self.setup.noise_generator()
+        return poisson_noise(image, seed, adc_offset, self.detector.roi, generator)
+
+    def preview(
+        self,
+        image: np.ndarray | None = None,
+        *,
+        scale: str = "log",
+        color: str = "inverted",
+        rings: Sequence[float] | None = None,
+    ) -> np.ndarray:
+        """Return a picture with beam centre and resolution rings (-preview).
+
+        Parameters
+        ----------
+        image
+            (slow, fast) float32, photons; None: rendered now. Of a noise image,
+            its pixels minus the offset, as float32.
+        scale
+            "log" or "linear", between percentiles.
+        color
+            "inverted" (black spots), "grey" or "heat".
+        rings
+            Resolutions d [A]; None: three round numbers; empty: none.
+
+        Returns
+        -------
+        ndarray
+            (slow, fast, 3) uint8 for `nbsim.write_png`; at most 1200 pixels wide.
+        """
+        from .preview import preview
+
+        image = self.render() if image is None else image
+        return preview(self, image, scale=scale, color=color, rings=rings)
+
+    @property
+    def rendered(self) -> np.ndarray:
+        """(slow, fast) bool: the pixels that region of interest and mask leave."""
+        spixels, fpixels = self.detector.shape
+        xmin, xmax, ymin, ymax = self.detector.roi or (0, fpixels, 0, spixels)
+        rendered = np.zeros((spixels, fpixels), bool)
+        rendered[ymin : ymax + 1, xmin : xmax + 1] = True
+        if self.detector.mask is not None:
+            rendered &= self.detector.mask != 0
+        return rendered
+
+    def smv_header(self, adc_offset: float = 40.0) -> dict[str, str]:
+        """Return the header for `nbsim.write_smv`."""
+        from .header import smv_header
+
+        return smv_header(self.setup, validate.number("adc_offset", adc_offset))
+
+    def metadata(
+        self, adc_offset: float | None = None, command: str | None = None
+    ) -> dict[str, Any]:
+        """Return the metadata for `nbsim.write_tiff`.
+
+        Parameters
+        ----------
+        adc_offset
+            Value of a pixel without photons; None for a float image.
+        command
+            The command line, where there is one.
+        """
+        from .header import metadata
+
+        return metadata(self.setup, adc_offset, command)
 
 
 def _check_out(out: Any, shape: tuple[int, int]) -> None:

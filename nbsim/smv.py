@@ -115,7 +115,7 @@ def read_smv(path: str | os.PathLike) -> SmvImage:
     size = _header_size(path, content)
     header = _text(content[:size])
     order = _byte_order(path, header)
-    fast, slow = _image_size(path, header)
+    fast, slow = image_size(path, header)
     expected = size + 2 * fast * slow
     if len(content) < expected:
         raise FileError(
@@ -160,17 +160,22 @@ def _byte_order(path: str | os.PathLike, header: str) -> str:
     raise FileError(f"{path}: BYTE_ORDER={name}: must be little_endian or big_endian")
 
 
-def _image_size(path: str | os.PathLike, header: str) -> tuple[int, int]:
-    """Return the numbers of fast and slow pixels."""
+def image_size(path: str | os.PathLike, header: str) -> tuple[int, int]:
+    """Return the numbers of fast and slow pixels of a header.
+
+    Raises
+    ------
+    FileError
+        If the header has none; the message names `path`.
+    """
     fast, slow = header_value(header, "SIZE1"), header_value(header, "SIZE2")
     if not fast:
         fast = slow = header_value(header, "DETECTOR_DIMENSIONS")
-    for size in (fast, slow):
-        if size is None or not 1 <= size < 2**31:
-            raise FileError(
-                f"{path}: SIZE1={_shown(fast)}, SIZE2={_shown(slow)}: "
-                "an image has at least 1 x 1 pixels"
-            )
+    if not (fast and slow and 1 <= fast < 2**31 and 1 <= slow < 2**31):
+        raise FileError(
+            f"{path}: SIZE1={_shown(fast)}, SIZE2={_shown(slow)}: "
+            "an image has at least 1 x 1 pixels"
+        )
     return int(fast), int(slow)
 
 
@@ -223,7 +228,7 @@ def write_smv(
     start = _header_bytes(lines)
     with replace_when_complete(path) as stream:
         stream.write(start)
-        stream.write(np.ascontiguousarray(pixels, dtype=np.uint16))
+        stream.write(np.ascontiguousarray(pixels, dtype=np.uint16).data)
 
 
 def _check_line(keyword: str, text: str) -> None:

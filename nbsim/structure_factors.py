@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nbsim import validate
 from nbsim.errors import FileError
 
 
@@ -34,22 +35,28 @@ class StructureFactors:
     hkls: int = 0
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.default_F):
-            raise ValueError(f"default_F {self.default_F}: must be a finite number")
+        numbers = {"default_F": validate.number("default_F", self.default_F)}
+        for name in ("h_min", "k_min", "l_min", "hkls"):
+            numbers[name] = validate.integer(name, getattr(self, name))
+        for name, number in numbers.items():
+            object.__setattr__(self, name, number)
         if self.F is None:
             if self.hkls:
                 raise ValueError(f"hkls {self.hkls}: must be 0 without a grid of F")
             return
         if not isinstance(self.F, np.ndarray) or self.F.dtype != np.float64:
-            raise ValueError("F must be a numpy array of float64")
+            raise TypeError(
+                "F: expected a numpy array of float64, got "
+                f"{getattr(self.F, 'dtype', type(self.F).__name__)}"
+            )
         if self.F.ndim != 3 or not self.F.size or not self.F.flags.c_contiguous:
             raise ValueError(
-                f"F of shape {self.F.shape}: must be a filled, C-contiguous array "
-                "of three dimensions"
+                f"F of shape {self.F.shape}: expected a filled, C-contiguous array of "
+                "three dimensions (numpy.ascontiguousarray makes one)"
             )
         # Lowest and highest instead of isfinite().all(): no array of F's size.
         if not (np.isfinite(self.F.min()) and np.isfinite(self.F.max())):
-            raise ValueError("F must hold finite numbers only")
+            raise ValueError("F: expected finite numbers only, it holds nan or inf")
 
     @property
     def h_range(self) -> int:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import io
 import sys
 from collections.abc import Iterable
 
@@ -13,7 +14,7 @@ from .errors import FileError
 def prepare_streams() -> None:
     """Let any file name be printed, whatever the encoding of the terminal."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -40,6 +41,11 @@ def _discard_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+def note(message: str) -> None:
+    """Print what takes time, apart from the results."""
+    print(f"nbsim: {message}", file=sys.stderr, flush=True)
 
 
 def warn(message: str) -> None:

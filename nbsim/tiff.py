@@ -116,7 +116,7 @@ def read_tiff(path: str | os.PathLike) -> tuple[np.ndarray, dict[str, Any]]:
     content = read_bytes(path, "TIFF image")
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as image:
-            page = image.pages[0]
+            page = image.pages.first
             return page.asarray(), _metadata(page.description)
     except Exception as error:  # tifffile meets damage with errors of any kind
         raise FileError(f"cannot read TIFF image {path}: {error}") from error

@@ -6,6 +6,8 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 
 def number(
     name: str,
@@ -55,26 +57,59 @@ def _range(unit: str, low: float, high: float, open_low: bool) -> str:
     return text
 
 
-def integer(name: str, value: Any, *, low: int | None = None) -> int:
+def integer(
+    name: str, value: Any, *, low: int | None = None, high: int | None = None
+) -> int:
     """Return `value` as int, or raise ValueError/TypeError naming it."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected a whole number, got {value!r}")
-    if low is not None and value < low:
-        raise ValueError(f"{name} {value}: expected a whole number, at least {low}")
-    return int(value)
+    result = int(value)
+    if low is not None and result < low:
+        raise ValueError(f"{name} {result}: expected a whole number, at least {low}")
+    if high is not None and result > high:
+        raise ValueError(f"{name} {result}: expected a whole number, at most {high}")
+    return result
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False (numpy's included)."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
+
+def instance(name: str, value: Any, kind: type) -> None:
+    """Refuse a value of another class."""
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"{name}: expected a {kind.__name__}, got {type(value).__name__}"
+        )
+
+
+def sequence(name: str, value: Any, what: str) -> list[Any]:
+    """Return `value` as a list; text and single values are none."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+        raise TypeError(f"{name}: expected {what}, got {value!r}")
+    return list(value)
+
+
+def table(name: str, value: Any, what: str) -> np.ndarray:
+    """Return a copy of `value` as a two-dimensional float64 array."""
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}: expected {what}, got {value!r}") from error
+    if array.ndim != 2:
+        raise ValueError(f"{name}: expected {what}, got shape {array.shape}")
+    return array
 
 
 def vector(name: str, value: Any) -> tuple[float, float, float]:
     """Return `value` as three finite floats that are not all zero."""
-    if (
-        isinstance(value, str)
-        or not isinstance(value, Sequence)
-        and not hasattr(value, "__len__")
-    ):
-        raise TypeError(f"{name}: expected three numbers, got {value!r}")
-    if len(value) != 3:
-        raise ValueError(f"{name}: expected three numbers, got {len(value)}")
-    x, y, z = (number(name, component) for component in value)
+    components = sequence(name, value, "three numbers")
+    if len(components) != 3:
+        raise ValueError(f"{name}: expected three numbers, got {len(components)}")
+    x, y, z = (number(name, component) for component in components)
     if x == y == z == 0.0:
         raise ValueError(f"{name} 0 0 0: expected a vector that is not zero")
     return x, y, z
@@ -82,6 +117,6 @@ def vector(name: str, value: Any) -> tuple[float, float, float]:
 
 def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     """Return `value` if it is one of the allowed words."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} {value!r}: expected one of {', '.join(allowed)}")
     return value

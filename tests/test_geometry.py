@@ -195,7 +195,7 @@ def test_detector_along_the_beam():
 
 
 # nanoBragg_1t -cell 100 -default_F 1 -N 1 -detpixels 96 -pixel 0.4 -distance 100 ...
-# prints, with these options, Fbeam, Sbeam, Fclose, Sclose, the X and Z axis, the dials origin.
+# prints, with these options: Fbeam, Sbeam, Fclose, Sclose, X and Z axis, origin.
 PRINTED_BY_C = {
     "-xds -ORGX 30.2 -ORGY 50 -twotheta 12 -detector_rotx 3 -detector_roty -4 "
     "-detector_rotz 7": [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The committed man page is what argparse-manpage makes of the option table."""
+"""The committed man pages are what argparse-manpage makes of the parsers."""
 
 import os
 import re
@@ -12,34 +12,63 @@ import pytest
 import nbsim.options
 from nbsim._version import __version__
 
-PAGE = Path(__file__).parents[1] / "man" / "nbsim.1"
-ARGUMENTS = (
-    "--pyfile",
-    nbsim.options.__file__,
-    "--function",
-    "build_parser",
-    "--prog",
-    "nbsim",
-    "--project-name",
-    "nbsim",
-    "--version",
-    __version__,
-    "--description",
-    "diffraction images of nanocrystals",
-    "--manual-title",
-    "nbsim manual",
-)
+FOLDER = Path(__file__).parents[1] / "man"
+#: Where the parser of each command is, and what the command does.
+COMMANDS = {
+    "nbsim": (
+        ("--pyfile", nbsim.options.__file__),
+        "diffraction images of nanocrystals",
+    ),
+    "nbsim-trace": (
+        ("--module", "nbsim.tools.trace"),
+        "all numbers behind one pixel of a diffraction image",
+    ),
+    "nbsim-compare-traces": (
+        ("--module", "nbsim.tools.compare_traces"),
+        "the first quantity in which two traces differ",
+    ),
+    "nbsim-per-phi": (
+        ("--module", "nbsim.tools.per_phi"),
+        "one pixel, phi step by phi step",
+    ),
+    "nbsim-compare": (
+        ("--module", "nbsim.tools.compare"),
+        "the images of two programs for one command line",
+    ),
+    "nbsim-golden": (
+        ("--module", "nbsim.tools.golden"),
+        "cases with the numbers of the C program",
+    ),
+    "nbsim-benchmark": (
+        ("--module", "nbsim.tools.benchmark"),
+        "how fast images are rendered on this machine",
+    ),
+}
 # The page carries a date; a fixed one keeps it the same from day to day.
 DATE = {"SOURCE_DATE_EPOCH": "1767268800", "TZ": "UTC"}
 
 
-def make_page(**environment):
+def page_path(command):
+    return FOLDER / f"{command}.1"
+
+
+def make_page(command, **environment):
     """Return the man page as argparse-manpage prints it."""
     pytest.importorskip("argparse_manpage")
     program = "from argparse_manpage.cli import main; main()"
+    source, description = COMMANDS[command]
+    arguments = (
+        *source,
+        *("--function", "build_parser"),
+        *("--prog", command),
+        *("--project-name", "nbsim"),
+        *("--version", __version__),
+        *("--description", description),
+        *("--manual-title", "nbsim manual"),
+    )
     done = subprocess.run(
-        [sys.executable, "-c", program, *ARGUMENTS],
-        env={**os.environ, **DATE, **environment},
+        [sys.executable, "-c", program, *arguments],
+        env={**os.environ, **DATE, "COLUMNS": "80", **environment},
         capture_output=True,
         text=True,
     )
@@ -47,19 +76,20 @@ def make_page(**environment):
     return done.stdout
 
 
-def test_committed_page_is_up_to_date():
-    assert PAGE.read_text() == make_page(), (
-        "man/nbsim.1 does not match nbsim/options.py; write it anew with "
+@pytest.mark.parametrize("command", COMMANDS)
+def test_committed_page_is_up_to_date(command):
+    assert page_path(command).read_text() == make_page(command), (
+        f"man/{command}.1 does not match its parser; write the pages anew with "
         "'python tests/test_man_page.py'"
     )
 
 
 def test_page_does_not_depend_on_the_terminal():
-    assert make_page(COLUMNS="40") == make_page(COLUMNS="200")
+    assert make_page("nbsim", COLUMNS="40") == make_page("nbsim", COLUMNS="200")
 
 
 def test_page_has_every_option():
-    page = PAGE.read_text().replace("\\-", "-")
+    page = page_path("nbsim").read_text().replace("\\-", "-")
     headings = [line for line in page.splitlines() if line.startswith("\\fB-")]
     named = {name for line in headings for name in re.findall(r"\\fB-(\w+)", line)}
     wanted = {
@@ -72,4 +102,5 @@ def test_page_has_every_option():
 
 
 if __name__ == "__main__":
-    PAGE.write_text(make_page())
+    for each in COMMANDS:
+        page_path(each).write_text(make_page(each))

@@ -183,7 +183,7 @@ def test_impossible_mosaic_is_refused(domains, spread):
 
 
 def test_offset_must_be_finite():
-    with pytest.raises(ValueError, match="adc offset nan"):
+    with pytest.raises(ValueError, match="adc_offset nan"):
         noise.poisson_noise(np.ones((2, 2), np.float32), 1, adc_offset=math.nan)
 
 

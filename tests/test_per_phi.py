@@ -14,8 +14,9 @@ from golden_traces import LOGS, SEED, SEED_PIXEL, traced
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbsim.tools.both_programs import absolute_inputs
 from nbsim.tools.grating import cells_along, grating, grating_slope
-from nbsim.tools.per_phi import absolute_inputs, main
+from nbsim.tools.per_phi import main
 from nbsim.tools.phi_table import phi_table
 from nbsim.tools.trace_log import read_trace
 from nbsim.trace_files import text_rows

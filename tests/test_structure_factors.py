@@ -35,7 +35,7 @@ def test_without_a_list():
     ],
 )
 def test_unsuitable(arguments):
-    with pytest.raises(ValueError):
+    with pytest.raises((TypeError, ValueError)):
         StructureFactors(**arguments)
 
 

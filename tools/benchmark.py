@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nbsim.device import parse_device
-from nbsim.simulation import PRECISIONS, Simulation
+from nbsim.simulation import PRECISIONS
 from nbsim.tools.benchmark_measure import (
     AGREEMENT,
     PORT_AGREEMENT,
@@ -22,6 +22,8 @@ from nbsim.tools.benchmark_measure import (
     Row,
     Timing,
     measure,
+    nbsim_program,
+    timed_run,
 )
 from nbsim.tools.benchmark_workloads import (
     WORKLOADS,
@@ -40,6 +42,8 @@ from nbsim.tools.provenance import environment, run_metadata
 
 NAME = "nbsim-benchmark"
 C_BIN = "NB_C_BIN"
+#: Has every kind of file.
+WARM_UP = "-cell 100 100 100 90 90 90 -default_F 100 -N 5 -detpixels 16 -seed 1"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -86,9 +90,8 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--repeat",
         type=int,
-        default=3,
         metavar="N",
-        help="how often everything is timed (default 3)",
+        help="how often everything is timed (default 3, with --quick 1)",
     )
     add("--quick", action="store_true", help="small images: less than a minute")
     add("--json", metavar="FILE", help="write everything that was measured")
@@ -125,6 +128,10 @@ def _run(words: list[str]) -> int:
         return _run_mode(options, words)
     workloads = chosen_workloads(options.workloads)
     programs = _programs(options)
+    progress("the kernels for statistics and files")
+    nbsim = nbsim_program(options.threads, options.precision, options.device)
+    with timed_run(nbsim, WARM_UP.split(), options.timeout):
+        pass
     progress("the processor's peak")
     peaks = _peaks(options.threads)
     for line in _heading(options, peaks):
@@ -145,27 +152,32 @@ def _run(words: list[str]) -> int:
         for workload in workloads:
             progress(f"{workload.name} against {program.name}")
             given = command_options(workload, options.quick, input_folder())
-            rows.append(measure(workload, given, how))
-            print(format_row(rows[-1], _share(rows[-1], workload, options, peak)))
-            sys.stdout.flush()
+            row = measure(workload, given, how)
+            share = _share(row, workload, options, peak)
+            rows.append({**dataclasses.asdict(row), **_derived(row, share)})
+            print(format_row(row, share), flush=True)
     if options.json:
         content = {
             "run": run_metadata(NAME, words),
             "environment": environment(),
             "peak_flops_per_s": {f"{p} x{n}": v for (p, n), v in peaks.items()},
-            "rows": [dataclasses.asdict(row) for row in rows],
+            "rows": rows,
         }
         write_json(Path(options.json), content)
-    return DIVERGED if any(row.problem for row in rows) else 0
+    return DIVERGED if any(row["problem"] for row in rows) else 0
 
 
 def _check(options: argparse.Namespace) -> None:
-    most = len(os.sched_getaffinity(0))
+    import numba
+
+    most = numba.config.NUMBA_NUM_THREADS
     options.threads = most if options.threads is None else options.threads
     if not 1 <= options.threads <= most:
         raise ValueError(
             f"--threads {options.threads}: expected 1 to {most}, the processors here"
         )
+    if options.repeat is None:
+        options.repeat = 1 if options.quick else 3
     if options.repeat < 1:
         raise ValueError(f"--repeat {options.repeat}: expected at least 1")
     if not 0.0 < options.timeout < math.inf:
@@ -303,6 +315,22 @@ def _share(
         return None
     operations = workload.operations[PRECISIONS.index(options.precision)]
     return operations * row.count / row.work_nbsim.minimum / peak
+
+
+def _derived(row: Row, share: float | None) -> dict[str, Any]:
+    """Return what the table shows of a row and the row itself does not hold."""
+    pairs = {
+        "work_ratio": (row.work_reference, row.work_nbsim),
+        "command_ratio": (row.command_reference, row.command_nbsim),
+    }
+    ratios = {
+        name: None if a is None or b is None else a.ratio(b)
+        for name, (a, b) in pairs.items()
+    }
+    return {
+        **{n: r and dataclasses.asdict(r) for n, r in ratios.items()},
+        "peak_share": share,
+    }
 
 
 def _run_mode(options: argparse.Namespace, words: list[str]) -> int:

@@ -23,15 +23,17 @@ from pathlib import Path
 import numpy as np
 
 from nbsim.errors import FileError
-from nbsim.from_args import Output
+from nbsim.from_args import Output, read_command_line
+from nbsim.noise import poisson_noise
 from nbsim.simulation import Simulation
-from nbsim.smv import read_smv
+from nbsim.smv import read_smv, write_smv
 from nbsim.tools.benchmark_workloads import ONE_PIXEL, Workload
 
 #: Largest difference, in units of the brightest pixel, that counts as the same image.
 AGREEMENT = {"double": 1e-6, "single": 1e-5}
 #: The CUDA port's double precision is made of float pairs, with float functions.
 PORT_AGREEMENT = {"double": 1e-4, "single": 1e-2}
+NOISE_FILE = "noiseimage.img"
 
 
 class Disagreement(Exception):
@@ -267,10 +269,8 @@ def measure_rendering(
         )
         return time.perf_counter() - began
 
-    # Neither is timed the first time: kernels are compiled, files come into memory.
+    # Not timed the first time: kernels are compiled, for the command as well.
     render()
-    with timed_run(nbsim, own_words, how.timeout):
-        pass
     full, one_pixel, rendering, command = [], [], [], []
     for _ in range(how.repeat):
         with timed_run(how.reference, words, how.timeout) as (seconds, folder):
@@ -299,27 +299,59 @@ def measure_rendering(
 def measure_noise(
     workload: Workload, words: Sequence[str], simulation: Simulation, how: How
 ) -> tuple[float, Timing, Timing, Timing, Timing]:
-    """Return the same for the noise image: its cost is what -nonoise saves."""
+    """Return the same for the noise image: its cost to C is what -nonoise saves."""
     nbsim = nbsim_program(how.threads, how.precision, how.device)
-    programs = (how.reference, nbsim)
+    output = read_command_line(words).output
+    image = simulation.render(
+        backend=how.device, threads=how.threads, precision=how.precision
+    )
+    worst = 0.0
+
+    def make_noise() -> tuple[float, np.ndarray]:
+        with tempfile.TemporaryDirectory(prefix="nbsim-benchmark-") as folder:
+            began = time.perf_counter()
+            noise = poisson_noise(image, output.seed, output.adc).pixels
+            header = simulation.smv_header(output.adc)
+            write_smv(Path(folder, NOISE_FILE), noise, header)
+            return time.perf_counter() - began, noise
+
+    make_noise()
     with timed_run(nbsim, words, how.timeout):
         pass
-    noisy: tuple[list[float], list[float]] = ([], [])
-    plain: tuple[list[float], list[float]] = ([], [])
-    worst = 0.0
+    full, plain, drawing, command = [], [], [], []
     for _ in range(how.repeat):
-        images, noises = [], []
-        for program, seconds in zip(programs, noisy):
-            with timed_run(program, words, how.timeout) as (spent, folder):
-                seconds.append(spent)
-                images.append(float_image(folder))
-                noises.append(read_smv(folder / "noiseimage.img").pixels)
-        worst = max(worst, check_images(images[1], images[0], how.reference.agreement))
-        differing = int(np.count_nonzero(noises[0] != noises[1]))
-        if differing:
-            raise Disagreement(f"{differing} pixels of the noise images differ")
-        for program, seconds in zip(programs, plain):
-            with timed_run(program, [*words, "-nonoise"], how.timeout) as (spent, _):
-                seconds.append(spent)
-    costs = [Timing.of(a).less(Timing.of(b)) for a, b in zip(noisy, plain)]
-    return worst, costs[0], costs[1], Timing.of(noisy[0]), Timing.of(noisy[1])
+        with timed_run(how.reference, words, how.timeout) as (seconds, folder):
+            full.append(seconds)
+            expected = float_image(folder)
+            expected_noise = read_smv(folder / NOISE_FILE).pixels
+        seconds, noise = make_noise()
+        drawing.append(seconds)
+        check_same(noise, expected_noise)
+        with timed_run(how.reference, [*words, "-nonoise"], how.timeout) as (spent, _):
+            plain.append(spent)
+        with timed_run(nbsim, words, how.timeout) as (seconds, folder):
+            command.append(seconds)
+            written = float_image(folder)
+            written_noise = read_smv(folder / NOISE_FILE).pixels
+        check_same(written_noise, expected_noise)
+        worst = max(worst, check_images(written, expected, how.reference.agreement))
+    return (
+        worst,
+        Timing.of(full).less(Timing.of(plain)),
+        Timing.of(drawing),
+        Timing.of(full),
+        Timing.of(command),
+    )
+
+
+def check_same(noise: np.ndarray, reference: np.ndarray) -> None:
+    """Compare two noise images.
+
+    Raises
+    ------
+    Disagreement
+        When a single pixel differs.
+    """
+    differing = int(np.count_nonzero(noise != reference))
+    if differing:
+        raise Disagreement(f"{differing} pixels of the noise images differ")

@@ -108,9 +108,9 @@ WORKLOADS = (
         "-detpixels 1024 -pixel 0.2",
         "-detpixels 256 -pixel 0.8",
     ),
-    Workload("gauss", f"{NEAR} -N 20 -gauss_xtal {FIFTY}", QUARTER),
-    Workload("round", f"{NEAR} -N 20 -round_xtal {FIFTY}", QUARTER),
-    Workload("tophat", f"{NEAR} -N 20 -tophat_spots {FIFTY}", QUARTER),
+    Workload("gauss", f"{NEAR} -N 5 -gauss_xtal {FIFTY}", QUARTER),
+    Workload("round", f"{NEAR} -N 5 -round_xtal {FIFTY}", QUARTER),
+    Workload("tophat", f"{NEAR} -N 3 -tophat_spots -fudge 0.4 {FIFTY}", QUARTER),
     Workload(
         "tricubic",
         # Every index must be inside the list, with two points to spare: C stops

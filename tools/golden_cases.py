@@ -4,15 +4,16 @@
 The folder is always given: it belongs to the source tree and is not installed.
 """
 
-import re
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nbsim.errors import FileError
+from nbsim.tools.float_files import phi_zero_step
 
 
 class Reference(NamedTuple):
@@ -27,6 +28,7 @@ class Reference(NamedTuple):
     pgm: bytes | None
     header: str  # of the integer image
     stdout: str
+    provenance: dict[str, Any]  # of a case that nbsim-golden added
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,7 @@ class Case:
         Read from the C program's own list of steps, because options, headers and
         defaults all have a say in it.
         """
-        steps = re.findall(r"^phi\d+ = (\S+)$", self.reference.stdout, re.MULTILINE)
-        return len(steps) > 1 and any(float(phi) == 0 for phi in steps)
+        return phi_zero_step(self.reference.stdout) is not None
 
     def option(self, name: str, default: list[float]) -> list[float]:
         """Return the numbers after an option that stands in the arguments once."""
@@ -96,6 +97,7 @@ class Case:
             pgm=None if pgm is None else pgm.tobytes(),
             header=str(stored["header"]),
             stdout=str(stored["stdout"]),
+            provenance=json.loads(str(stored.get("provenance", "{}"))),
         )
 
 

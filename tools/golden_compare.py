@@ -2,7 +2,6 @@
 """Run a golden case with any program, and compare its files with the C program's."""
 
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nbsim.errors import FileError
+from nbsim.tools.command import ProgramError, run_program
 from nbsim.tools.golden_cases import Case, Reference
 from nbsim.tools.tolerances import (
     GOLDEN_PEAK,
@@ -21,6 +21,9 @@ from nbsim.tools.tolerances import (
 
 # Keys that nbsim writes and the C program does not.
 ADDED_KEYS = {"ADC_OFFSET"}
+
+# What ends an SMV header of the C program.
+HEADER_END = b"}\f"
 
 # Lines of the standard output that carry a number of the image.
 STATISTICS = {
@@ -76,7 +79,12 @@ class IntDifference:
 
 
 def run_case(
-    case: Case, program: Sequence[str], arguments: Sequence[str], folder: Path
+    case: Case,
+    program: Sequence[str],
+    arguments: Sequence[str],
+    folder: Path,
+    c_program: bool = False,
+    timeout: float = 600.0,
 ) -> Outputs:
     """Run one case in an empty folder and read what it wrote.
 
@@ -89,50 +97,83 @@ def run_case(
     folder
         Working folder; holds nothing yet, because a file `Fdump.bin` in it would be
         taken for structure factors.
+    c_program
+        Whether it is the C program: see `run_outputs`.
+    timeout
+        Longest time, s.
 
     Raises
     ------
     RuntimeError
-        When the program's exit status is not 0.
+        When the program fails or takes too long.
+    """
+    has_noise = case.reference.noise is not None
+    try:
+        return run_outputs(
+            [*program, *arguments], folder, has_noise, c_program, timeout
+        )
+    except ProgramError as error:
+        said = error.stderr[-2000:]
+        command = " ".join([*program, *arguments])
+        raise RuntimeError(f"{case.name}: {error.how}: {command}\n{said}") from None
+
+
+def run_outputs(
+    command: Sequence[str], folder: Path, noise: bool, c_program: bool, timeout: float
+) -> Outputs:
+    """Run a command with output names of its own and read the files.
+
+    The C program runs with one thread, because with more its stale vectors and its
+    statistics race; and its SMV header may outgrow the length that it states.
+
+    Raises
+    ------
+    ProgramError, FileError
     """
     wanted = ["-floatfile", "f.bin", "-intfile", "i.img", "-pgmfile", "p.pgm"]
-    has_noise = case.reference.noise is not None
-    if has_noise:
+    if noise:
         wanted += ["-noisefile", "n.img"]
-    command = [*program, *arguments, *wanted]
-    ran = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    if ran.returncode != 0:
-        raise RuntimeError(
-            f"{case.name}: exit status {ran.returncode} of\n"
-            f"{' '.join(command)}\n{ran.stderr[-2000:]}"
-        )
-    header, int_image = read_smv(folder / "i.img")
+    environment = {"OMP_NUM_THREADS": "1"} if c_program else None
+    ran = run_program([*command, *wanted], folder, timeout, environment)
+    header, int_image = read_smv(folder / "i.img", overflow=c_program)
     image = np.fromfile(folder / "f.bin", "<f4")
+    if image.size != int_image.size:
+        raise FileError(
+            f"{folder / 'f.bin'}: {image.size} pixels, not {int_image.size}"
+        )
     return Outputs(
         image=image.reshape(int_image.shape),
         int_image=int_image,
         header=header,
         pgm=(folder / "p.pgm").read_bytes(),
-        noise=read_smv(folder / "n.img")[1] if has_noise else None,
+        noise=read_smv(folder / "n.img", overflow=c_program)[1] if noise else None,
         stdout=ran.stdout,
     )
 
 
-def read_smv(path: Path) -> tuple[str, np.ndarray]:
-    """Read header text and uint16 pixels; shares no code with nbsim's own reader."""
+def read_smv(path: Path, overflow: bool = False) -> tuple[str, np.ndarray]:
+    """Read header text and uint16 pixels; shares no code with nbsim's own reader.
+
+    Parameters
+    ----------
+    path
+        The image.
+    overflow
+        Whether pixels may begin where the header ends, beyond its stated length.
+    """
     data = path.read_bytes()
     start = re.search(rb"HEADER_BYTES= *(\d+)", data[:512])
     if start is None:
         raise FileError(f"{path}: no HEADER_BYTES in the first 512 bytes")
-    length = int(start.group(1))
+    stated = length = int(start.group(1))
+    if overflow:
+        length = max(stated, data.find(HEADER_END) + len(HEADER_END))
     text = data[:length].partition(b"}")[0].decode("ascii")
     keys = header_values(text)
     shape = (int(keys["SIZE2"]), int(keys["SIZE1"]))
-    if length % 512 or len(data) != length + 2 * shape[0] * shape[1]:
+    if stated % 512 or len(data) != length + 2 * shape[0] * shape[1]:
         raise FileError(
-            f"{path}: {len(data)} bytes, with HEADER_BYTES={length} and "
+            f"{path}: {len(data)} bytes, with HEADER_BYTES={stated} and "
             f"{shape[1]} x {shape[0]} pixels of 2 bytes"
         )
     return text, np.frombuffer(data, "<u2", offset=length).reshape(shape)

@@ -10,6 +10,9 @@ import json
 import sys
 from pathlib import Path
 
+from nbsim.errors import FileError
+from nbsim.tools.command import write_text
+
 NAME = "manifest.json"
 
 # Text about the data, not data.
@@ -31,8 +34,17 @@ def describe(folder: Path) -> dict[str, dict]:
 
 
 def differences(folder: Path) -> list[str]:
-    """Return one sentence for each file on which folder and manifest disagree."""
-    listed = json.loads((folder / NAME).read_text(encoding="ascii"))
+    """Return one sentence for each file on which folder and manifest disagree.
+
+    Raises
+    ------
+    FileError
+        When the manifest cannot be read.
+    """
+    try:
+        listed = json.loads((folder / NAME).read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise FileError(f"{folder / NAME}: cannot be read: {error}") from error
     found = describe(folder)
     problems = [f"{name}: in the manifest only" for name in listed.keys() - found]
     problems += [f"{name}: not in the manifest" for name in found.keys() - listed]
@@ -42,6 +54,12 @@ def differences(folder: Path) -> list[str]:
     return sorted(problems)
 
 
+def write_manifest(folder: Path) -> None:
+    """Describe what is in the folder."""
+    text = json.dumps(describe(folder), indent=1, sort_keys=True)
+    write_text(folder / NAME, text + "\n")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Verify (exit status 0 or 3) or write the manifest."""
     parser = argparse.ArgumentParser(prog="golden_manifest", description=__doc__)
@@ -49,8 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="describe what is there")
     options = parser.parse_args(argv)
     if options.write:
-        text = json.dumps(describe(options.folder), indent=1, sort_keys=True)
-        (options.folder / NAME).write_text(text + "\n", encoding="ascii")
+        write_manifest(options.folder)
         return 0
     problems = differences(options.folder)
     for problem in problems:

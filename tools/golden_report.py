@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Table of how far a program is from every golden case.
+"""How far a program is from a golden case, as a row of a table."""
 
-``python -m nbsim.tools.golden_report golden`` runs the installed nbsim.
-"""
-
-import argparse
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -13,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nbsim.tools import golden_compare as compare
-from nbsim.tools.golden_cases import Case, read_cases
+from nbsim.tools.golden_cases import Case
 from nbsim.tools.tolerances import GOLDEN_RELATIVE
 
 TITLES = ("case", "of peak", "relative", "int +-1", "pgm +-1", "noise", "text")
@@ -81,59 +77,25 @@ def compare_case(case: Case, outputs: compare.Outputs) -> CaseReport:
     return CaseReport(case.name, image, int_image, pgm, noise, problems)
 
 
-def run_and_compare(case: Case, program: str | None) -> CaseReport:
-    """Run one case in a temporary folder; nbsim where no program is named."""
-    command = [program] if program else [sys.executable, "-m", "nbsim"]
-    arguments = case.argv if program else case.nbsim_argv
+def run_and_compare(
+    case: Case, c_program: str | None, timeout: float = 600.0
+) -> CaseReport:
+    """Run one case in a temporary folder; nbsim where no C program is named.
+
+    Raises
+    ------
+    RuntimeError, OSError, ValueError
+        When the program fails or its files cannot be compared.
+    """
+    command = [c_program] if c_program else [sys.executable, "-m", "nbsim"]
+    arguments = case.argv if c_program else case.nbsim_argv
     with tempfile.TemporaryDirectory(prefix="nbsim-golden-") as folder:
-        outputs = compare.run_case(case, command, arguments, Path(folder))
+        outputs = compare.run_case(
+            case, command, arguments, Path(folder), bool(c_program), timeout
+        )
     return compare_case(case, outputs)
 
 
 def format_row(cells: tuple[str, ...], width: int) -> str:
     """Return one line of the table; `width` is that of the first column."""
     return "  ".join([cells[0].ljust(width), *(cell.rjust(8) for cell in cells[1:])])
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of this tool."""
-    parser = argparse.ArgumentParser(prog="golden_report", description=__doc__)
-    parser.add_argument("folder", type=Path, help="the golden folder")
-    parser.add_argument("--case", action="append", help="only this case (repeatable)")
-    parser.add_argument(
-        "--program",
-        help="run this program instead of nbsim, without nbsim's own -phi_carryover",
-    )
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Print the table; exit status 0 when every case agrees, else 3."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
-    cases = read_cases(options.folder)
-    unknown = set(options.case or ()) - {case.name for case in cases}
-    if unknown:
-        parser.error(f"--case {min(unknown)}: no such case in {options.folder}")
-    if options.case:
-        cases = [case for case in cases if case.name in options.case]
-    program = options.program and str(Path(options.program).resolve())
-    width = max(len(case.name) for case in cases)
-    print(format_row(TITLES, width))
-    agreeing = 0
-    for case in cases:
-        try:
-            report = run_and_compare(case, program)
-        except (RuntimeError, OSError, ValueError) as error:
-            print(f"{case.name.ljust(width)}  {error}")
-            continue
-        print(format_row(report.row(), width), flush=True)
-        for problem in report.problems:
-            print(f"    {problem}")
-        agreeing += report.agrees
-    print(f"{agreeing} of {len(cases)} agree")
-    return 0 if agreeing == len(cases) else 3
-
-
-if __name__ == "__main__":
-    sys.exit(main())

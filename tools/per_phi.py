@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nbsim.errors import FileError
-from nbsim.options import find_option
+from nbsim.tools.both_programs import C_BIN, absolute_inputs
 from nbsim.tools.command import (
     DIVERGED,
     found_program,
@@ -28,9 +28,6 @@ from nbsim.tools.trace_difference import compare
 from nbsim.tools.trace_log import TraceLog, check_same_pixel, read_trace
 
 NAME = "nbsim-per-phi"
-C_BIN = "NB_C_BIN"
-#: Options whose word is a file that is read, so that it must be found from anywhere.
-INPUTS = {"hkl", "mat", "img", "mask", "sourcefile", "stol", "4stol", "Q", "dump"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -145,16 +142,6 @@ def _check(options: argparse.Namespace, extra: list[str]) -> None:
         raise ValueError(
             "nothing to run the programs with: give --config, or arguments after --"
         )
-
-
-def absolute_inputs(words: Sequence[str]) -> list[str]:
-    """Make the names of input files independent of the working folder."""
-    result = list(words)
-    for i, word in enumerate(words[:-1]):
-        option = find_option(word[1:]) if word.startswith("-") else None
-        if option is not None and option.name in INPUTS:
-            result[i + 1] = os.path.abspath(words[i + 1])
-    return result
 
 
 def _run_c(

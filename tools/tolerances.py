@@ -44,3 +44,27 @@ FIXED_INDEX = 5 * 2.0**-33
 # envelope (1 / sin^2, N^2 at the peak), for N up to 1000: pi N times the index's
 # error is 1.8e-6 at most, twice that in the square, and six float32 roundings.
 SINGLE_ENVELOPE = 5e-6
+
+# The reduced forms of kernels/reduced.py against the scalar formulas, as a fraction
+# of the peak: a dozen roundings of 1.1e-16 and polynomials exact to 5e-16.
+REDUCED_PEAK = 5e-15
+
+# The same as a fraction of what the fringes touch at this index, for N up to 1000:
+# pi N d, in the scalar formula itself, is rounded to pi N / 2 ulps.
+REDUCED_ENVELOPE = 1e-12
+
+# Gaussian, relative: an exponent of up to 1000 is off by a few ulps, 2e-13 each.
+REDUCED_GAUSS = 1e-12
+
+# Sphere: sin x - x cos x cancels where the series takes over (both at x = 0.06 in the
+# scalar formula and at x = 0.24 here), which leaves 2e-13.
+REDUCED_ROUND = 5e-13
+
+# Tricubic: 64 products, as a fraction of the largest F^2.
+REDUCED_CUBIC = 1e-14
+
+# kernels/reduced_single.py: a few float32 roundings of 6e-8.
+SINGLE_POLYNOMIAL = 3e-7
+
+# Its forms as a fraction of the peak: six factors, squared.
+SINGLE_FORM_PEAK = 2e-6

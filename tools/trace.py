@@ -9,8 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nbsim.errors import FileError
-from nbsim.tools.command import run_tool, split_arguments, write_json, write_text
+from nbsim.tools.command import (
+    check_folder,
+    run_tool,
+    split_arguments,
+    write_json,
+    write_text,
+)
 from nbsim.tools.named_configs import command_words, names
 from nbsim.tools.provenance import environment, run_metadata, sha256_lines
 
@@ -79,7 +84,7 @@ def _run(words: list[str]) -> int:
     own, extra = split_arguments(words)
     options = build_parser().parse_args(own)
     log = Path(options.out)
-    _check_folder(log.parent, options.force)
+    check_folder(log.parent, options.force)
     if options.phi_carryover:
         extra = [*extra, "-phi_carryover"]
     nbsim_words = command_words(options.config, extra)
@@ -119,15 +124,6 @@ def _run(words: list[str]) -> int:
     photons = trace.values["I_pixel_final"]
     print(f"{log}: pixel slow {slow}, fast {fast}: {photons:.9g} photons")
     return 0
-
-
-def _check_folder(folder: Path, force: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise FileError(f"{folder}: not a folder")
-    if not force and folder.is_dir() and any(folder.iterdir()):
-        raise FileError(
-            f"the folder {folder} exists and is not empty; --force writes into it"
-        )
 
 
 def _image_value(

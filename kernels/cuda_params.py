@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""What the CUDA kernels are given beside a `params.Job`, and which ones there are."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+#: Orientations staged in shared memory at a time; a power of 2.
+STAGE = 64
+#: What a kernel of `add_terms_kernel` is made for.
+SQUARE_ANY, SQUARE_FEW, ROUND_SPOT, GAUSS, TOPHAT, SQUARE_SINGLE, GAUSS_SINGLE = range(
+    7
+)
+SINGLE = (SQUARE_SINGLE, GAUSS_SINGLE)
+#: Where it takes F_cell from: one number for all, nearest in a list, interpolated.
+DEFAULT_F, NEAREST, TRICUBIC = range(3)
+
+
+class Work(NamedTuple):
+    """What one launch covers; all whole numbers, ends are exclusive."""
+
+    start: int  # ranks
+    stop: int
+    sums_start: int  # rank of the first column of the sums
+    ray_start: int  # (layer, subpixel slow, subpixel fast, source), source fastest
+    ray_stop: int
+    orientation_start: int
+    orientation_stop: int
+    orientations_per_part: int  # a row of the grid adds so many to its own sums
+
+
+class Box(NamedTuple):
+    """Where the table of F^2 has an index; int32 numbers of `params.TableF`."""
+
+    h_low: np.int32
+    h_high: np.int32
+    k_low: np.int32
+    k_high: np.int32
+    l_low: np.int32
+    l_high: np.int32
+    h_stride: np.int32
+    k_stride: np.int32
+    base: np.int32
+
+
+class Cube(NamedTuple):
+    """Where the list of F has an index; see `cuda_forms.tricubic_F`."""
+
+    h_min: float
+    k_min: float
+    l_min: float
+    h_range: float
+    k_range: float
+    l_range: float
+    h_stride: np.int32
+    k_stride: np.int32

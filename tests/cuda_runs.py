@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""Images of numba's CUDA simulator, made in a process of their own.
+
+Numba decides for or against the simulator when it is imported, so
+`test_cuda_simulator.py` runs this file once and reads the images it leaves. A
+simulated step takes microseconds: every image is a few pixels.
+
+Usage: NUMBA_ENABLE_CUDASIM=1 python cuda_runs.py RESULTS.npz
+"""
+
+import dataclasses
+import os
+import sys
+import warnings
+from concurrent.futures import Executor, Future
+
+import numpy as np
+from golden_cases import CASES
+
+from nbsim import Simulation, StructureFactors, render, render_cuda
+
+#: Pixels of a window, slow and fast.
+WINDOW = (3, 4)
+CELL = "-cell 70 80 90 75 85 95 -lambda 1 -distance 100 -pixel 2 -detpixels 20"
+PLACE = "-roi 4 8 11 13"
+LIST = StructureFactors(
+    F=np.random.default_rng(3).uniform(5.0, 200.0, (41, 43, 45)),
+    h_min=-20,
+    k_min=-21,
+    l_min=-22,
+    default_F=7.0,
+    hkls=41 * 43 * 45,
+)
+#: Command lines for CPU, simulator and tests/naive.py; True: with a list of F.
+TWINS = {
+    "few_cells": ("-Na 1 -Nb 6 -Nc 9 -oversample 1", True),
+    "many_cells": ("-Na 1000 -Nb 40 -Nc 11 -oversample 1", True),
+    "default_F": ("-N 25 -default_F 30 -oversample 2", False),
+    "round": ("-N 12 -round_xtal -fudge 0.5 -oversample 1", True),
+    "gauss": ("-N 4 -gauss_xtal -fudge 0.01 -oversample 1", True),
+    "tophat": ("-N 3 -tophat_spots -fudge 0.003 -oversample 1", True),
+    "sources": ("-N 5 -oversample 1 -divergence 4 -divsteps 2 -dispsteps 2", True),
+    "sensor": (
+        "-N 5 -oversample 2 -detector_abs 90 -detector_thick 80 -thicksteps 3",
+        True,
+    ),
+    "mosaic": ("-N 5 -oversample 1 -mosaic 2 -mosaic_domains 70 -osc 1", True),
+    "running": (
+        "-N 5 -oversample 2 -detector_abs 300 -detector_thick 400 -thicksteps 2 "
+        "-oversample_thick -oversample_polar -oversample_omega -polar 0.9",
+        True,
+    ),
+    "running_water": (
+        "-N 2 -tophat_spots -fudge 0.01 -oversample 2 -oversample_omega -water 1e6 "
+        "-nointerpolate",
+        True,
+    ),
+    "dmin": ("-N 5 -oversample 3 -dmin 1.61 -polar 1 -water 10", True),
+    "curved": ("-N 5 -oversample 1 -curved_det -point_pixel -nopolar", True),
+    "interpolated": ("-N 5 -oversample 1 -interpolate", True),
+    "interpolated_gauss": (
+        "-N 3 -gauss_xtal -fudge 0.01 -oversample 1 -interpolate",
+        True,
+    ),
+    "interpolated_tophat": (
+        "-N 2 -tophat_spots -fudge 1e-3 -oversample 1 -mosaic 1 -mosaic_domains 9",
+        True,
+    ),
+    "interpolated_running": ("-N 2 -oversample 2 -oversample_polar", True),
+    "out_of_range": ("-N 2 -oversample 1 -roi 9 19 9 9 -distance 60", True),
+    "carryover": ("-N 9 -oversample 1 -osc 2 -phisteps 2 -phi_carryover", True),
+}
+
+
+def window(case) -> tuple[int, int, int, int]:
+    """Return xmin, xmax, ymin, ymax of some pixels around the golden image's peak."""
+    reference = case.reference
+    rows, columns = reference.image.shape
+    slow, fast = np.unravel_index(np.argmax(reference.image), (rows, columns))
+    y = min(max(int(slow) - 1, 0), rows - WINDOW[0]) + (reference.crop[0].start or 0)
+    x = min(max(int(fast) - 1, 0), columns - WINDOW[1])
+    x += reference.crop[1].start or 0
+    return x, x + WINDOW[1] - 1, y, y + WINDOW[0] - 1
+
+
+def twin(name: str) -> Simulation:
+    """Return the simulation of a case of TWINS."""
+    arguments, with_list = TWINS[name]
+    default_F = "" if "-default_F" in arguments else "-default_F 7"
+    line = f"{CELL} {PLACE} {default_F} {arguments}"
+    simulation = Simulation.from_args(line)
+    if not with_list:
+        return simulation
+    return dataclasses.replace(simulation, structure_factors=LIST)
+
+
+class AtOnce(Executor):
+    """Runs what is submitted before it returns: the simulator bears no threads."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def on_backend(simulation: Simulation, change=None, indices=(0,)) -> np.ndarray:
+    """Render the region of interest in one call of a backend, after a change to it."""
+    setup = simulation.setup
+    xmin, xmax, ymin, ymax = simulation.detector.roi
+    job = render.build_job(simulation, setup)
+    pixels = render.build_pixels(simulation, setup, (xmin, xmax, ymin, ymax))
+    image = np.zeros(simulation.detector.shape, np.float32)
+    backend = render_cuda.CudaBackend(
+        simulation, job, pixels, image.reshape(-1), indices, "double", AtOnce
+    )
+    if change:
+        change(backend)
+    reached = backend(0, pixels.count, setup.interpolate)
+    assert reached == pixels.count
+    return image
+
+
+def short_launches(evaluations):
+    """Return a change that makes launches of so many evaluations."""
+
+    def change(backend):
+        device = backend._devices[0]
+        device._learn = lambda *_: None
+        device.evaluations_per_second = evaluations / render_cuda.LAUNCH_SECONDS
+        device._wave = 1
+
+    return change
+
+
+def little_memory(backend) -> None:
+    """Let two pixels at a time fit the device."""
+    backend._devices[0]._ranks_that_fit = lambda cuda, parts: 2
+
+
+def many_parts(backend) -> None:
+    """Pretend a device so large that orientations are dealt out in parts."""
+    backend._devices[0]._wave = 10**6
+
+
+def interrupted() -> str:
+    """Say how a run ends whose progress function interrupts it."""
+
+    def stop(fraction):
+        raise KeyboardInterrupt
+
+    try:
+        twin("mosaic").run(backend="cuda", progress=stop)
+    except KeyboardInterrupt:
+        return "interrupted"
+    return "finished"
+
+
+def main(path: str) -> None:
+    """Render everything and write one file."""
+    results = {}
+    for case in CASES:
+        simulation = Simulation.from_args(case.nbsim_argv)
+        for precision in ("double", "single"):
+            image = simulation.run(
+                backend="cuda", precision=precision, roi=window(case)
+            ).image
+            results[f"golden {case.name} {precision}"] = image
+    for name in TWINS:
+        for precision in ("double", "single"):
+            result = twin(name).run(backend="cuda", precision=precision)
+            results[f"twin {name} {precision}"] = result.image
+            results[f"fell out {name}"] = np.array(result.out_of_range or (-1, -1))
+    mosaic = twin("mosaic")
+    results["whole"] = on_backend(mosaic)
+    for evaluations in (1, 200, 1000):
+        results[f"launches of {evaluations}"] = on_backend(
+            mosaic, short_launches(evaluations)
+        )
+    results["running, launches of 1"] = on_backend(twin("running"), short_launches(1))
+    results["little memory"] = on_backend(mosaic, little_memory)
+    results["many parts"] = on_backend(mosaic, many_parts)
+    results["three devices"] = on_backend(mosaic, indices=(0, 0, 0))
+    results["interrupted"] = np.array(interrupted())
+    np.savez(path, **results)
+
+
+if __name__ == "__main__":
+    assert os.environ["NUMBA_ENABLE_CUDASIM"] == "1"
+    warnings.simplefilter("ignore")
+    main(sys.argv[1])

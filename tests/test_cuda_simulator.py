@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""The CUDA kernels and their driver in numba's CUDA simulator: logic, not typing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cuda_runs
+import naive
+import numpy as np
+import pytest
+from golden_cases import CASES, NAMES
+
+from nbsim.tools.tolerances import (
+    GOLDEN_PEAK,
+    GOLDEN_RELATIVE,
+    SINGLE_PEAK,
+    SINGLE_RELATIVE,
+    TWIN_PEAK,
+    TWIN_RELATIVE,
+)
+
+# Option combinations that warn do so on purpose.
+pytestmark = pytest.mark.filterwarnings("default")
+
+#: C's image depends on pixels outside the window: interpolation ended before it.
+OUTSIDE = {"interpolate_default_pattern"}
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """All images of `cuda_runs.py`, by name."""
+    folder = tmp_path_factory.mktemp("simulated")
+    path = folder / "results.npz"
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
+    environment.pop("NBSIM_DEVICE", None)
+    ran = subprocess.run(
+        [sys.executable, str(Path(cuda_runs.__file__)), str(path)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    with np.load(path) as data:
+        return dict(data)
+
+
+def check_images(image, expected, of_peak, relative):
+    """Assert that two images agree; some pixel must be bright."""
+    expected = expected.astype(np.float64)
+    top = expected.max()
+    assert top > 0.0
+    difference = np.abs(image.astype(np.float64) - expected)
+    bright = expected > of_peak * top
+    assert difference.max() <= of_peak * top
+    assert (difference[bright] / expected[bright]).max() <= relative
+
+
+def golden_window(case, image):
+    """Return the window's pixels of an image and of the golden one."""
+    xmin, xmax, ymin, ymax = cuda_runs.window(case)
+    rows, columns = case.reference.crop
+    y, x = ymin - (rows.start or 0), xmin - (columns.start or 0)
+    height, width = ymax - ymin + 1, xmax - xmin + 1
+    golden = case.reference.image[y : y + height, x : x + width]
+    return image[ymin : ymax + 1, xmin : xmax + 1], golden
+
+
+def drop_first_pixel(case, *windows):
+    """Leave out the pixel whose first phi step is the first one of the run."""
+    if not case.needs_carryover:
+        return windows
+    return tuple(window.reshape(-1)[1:] for window in windows)
+
+
+@pytest.mark.parametrize(
+    "precision, of_peak, relative",
+    [
+        ("double", GOLDEN_PEAK, GOLDEN_RELATIVE),
+        ("single", SINGLE_PEAK, SINGLE_RELATIVE),
+    ],
+)
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_golden(case, precision, of_peak, relative, simulated):
+    image = simulated[f"golden {case.name} {precision}"]
+    ours, golden = golden_window(case, image)
+    if case.name in OUTSIDE:
+        golden, _ = golden_window(
+            case, naive_window(case.nbsim_argv, cuda_runs.window(case))
+        )
+    check_images(*drop_first_pixel(case, ours, golden), of_peak, relative)
+    assert np.count_nonzero(image) <= ours.size
+
+
+def naive_window(argv, roi):
+    """Return the slow reference's image of a region."""
+    line = [*argv, "-roi", *(str(bound) for bound in roi)]
+    return naive.image(cuda_runs.Simulation.from_args(line))
+
+
+@pytest.mark.parametrize("name", cuda_runs.TWINS)
+def test_three_twins(name, simulated):
+    simulation = cuda_runs.twin(name)
+    expected = naive.image(simulation)
+    result = simulation.run(backend="cpu")
+    check_images(result.image, expected, TWIN_PEAK, TWIN_RELATIVE)
+    check_images(simulated[f"twin {name} double"], expected, TWIN_PEAK, TWIN_RELATIVE)
+    check_images(
+        simulated[f"twin {name} single"], expected, SINGLE_PEAK, SINGLE_RELATIVE
+    )
+    fell_out = simulated[f"fell out {name}"].tolist()
+    assert fell_out == list(result.out_of_range or (-1, -1))
+
+
+def test_some_twin_falls_out_of_the_list_inside_its_window(simulated):
+    fast, slow = simulated["fell out out_of_range"]
+    assert fast > 0 and slow == 9
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "launches of 1",
+        "launches of 200",
+        "launches of 1000",
+        "little memory",
+        "many parts",
+        "three devices",
+    ],
+)
+def test_how_the_work_is_cut_makes_no_difference(name, simulated):
+    # Sums are added in another order: the last digit of float32 may differ.
+    np.testing.assert_allclose(simulated[name], simulated["whole"], rtol=1.2e-7)
+
+
+def test_running_products_bear_the_shortest_launches(simulated):
+    np.testing.assert_array_equal(
+        simulated["running, launches of 1"], simulated["twin running double"]
+    )
+
+
+def test_interrupt(simulated):
+    assert str(simulated["interrupted"]) == "interrupted"

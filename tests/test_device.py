@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""Choosing a device, and what is said when there is none."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from nbsim import DeviceError, Simulation, cli, device, render_cuda
+
+LINE = "-cell 70 80 90 90 90 90 -default_F 100 -N 5 -detpixels 8 -distance 100"
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch):
+    monkeypatch.delenv(device.ENVIRONMENT, raising=False)
+    monkeypatch.delenv("NUMBA_ENABLE_CUDASIM", raising=False)
+
+
+@pytest.fixture
+def package(monkeypatch):
+    """The package numba-cuda is installed."""
+    monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: name)
+
+
+@pytest.fixture
+def driver(package, monkeypatch):
+    """So is the driver."""
+    monkeypatch.setattr(device, "_driver_found", lambda: True)
+
+
+class CudaAPIError(Exception):
+    """Looks like an error of numba's CUDA target."""
+
+    __module__ = "numba.cuda.cudadrv.driver"
+
+
+def failing(message):
+    def fail():
+        raise CudaAPIError(message)
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    "text, kind, indices",
+    [
+        ("auto", "auto", (0,)),
+        ("cpu", "cpu", (0,)),
+        ("cuda", "cuda", (0,)),
+        ("cuda:3", "cuda", (3,)),
+        ("cuda:0,2,1", "cuda", (0, 2, 1)),
+    ],
+)
+def test_requests(text, kind, indices):
+    assert device.parse_device(text) == device.Request(kind, indices)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:0,", "cuda:1.5", "cpu:0"]
+)
+def test_what_is_no_device(text):
+    with pytest.raises(ValueError, match="expected auto, cpu, cuda, cuda:N"):
+        device.parse_device(text)
+
+
+def test_a_device_cannot_work_twice():
+    with pytest.raises(ValueError, match="cuda:1,1: a device can be named only once"):
+        device.parse_device("cuda:1,1")
+
+
+def test_bad_backend_stops_before_rendering(monkeypatch):
+    monkeypatch.setattr("nbsim.render.render", None)
+    with pytest.raises(ValueError, match="device gpu: expected auto"):
+        Simulation.from_args(LINE).run(backend="gpu")
+
+
+def test_environment_is_the_default(monkeypatch):
+    monkeypatch.setenv("NBSIM_DEVICE", "cuda:1")
+    assert device.requested(None) == device.Request("cuda", (1,))
+    assert device.requested("cpu") == device.Request("cpu")
+    monkeypatch.setenv("NBSIM_DEVICE", "tpu")
+    with pytest.raises(ValueError, match="NBSIM_DEVICE tpu: expected"):
+        device.requested(None)
+
+
+def test_auto_needs_a_large_job_and_a_device(monkeypatch):
+    problems = iter([None, "broken"])
+    monkeypatch.setattr(device, "cuda_problem", lambda: next(problems))
+    auto = device.Request("auto")
+    assert device.choose(auto, 1e6) == ()
+    assert device.choose(auto, 1e12) == (0,)
+    assert device.choose(auto, 1e12) == ()
+
+
+def test_package_is_missing(monkeypatch):
+    monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DeviceError, match=r"numba-cuda is not.*'nbsim\[cuda\]'"):
+        device.choose(device.Request("cuda"), 1.0)
+
+
+def test_driver_is_missing(package, monkeypatch):
+    monkeypatch.setattr(device, "_driver_found", lambda: False)
+    assert device.cuda_problem() == "no NVIDIA driver is installed"
+
+
+def test_driver_does_not_answer(driver, monkeypatch):
+    monkeypatch.setattr(device, "_gpus", failing("Error at driver init:\n\ntoo old."))
+    problem = device.cuda_problem()
+    assert problem == "the NVIDIA driver does not answer (too old)"
+
+
+def test_a_bug_is_not_taken_for_a_missing_device(driver, monkeypatch):
+    monkeypatch.setattr(device, "_gpus", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        device.cuda_problem()
+
+
+@pytest.mark.parametrize("count, there", [(1, "only device 0"), (4, "devices 0 to 3")])
+def test_device_number_does_not_exist(count, there, driver, monkeypatch):
+    monkeypatch.setattr(device, "_gpus", lambda: [None] * count)
+    with pytest.raises(DeviceError, match=f"cuda:7: no such device.*{there}"):
+        device.choose(device.parse_device("cuda:7"), 1.0)
+
+
+def test_no_device(driver, monkeypatch):
+    monkeypatch.setattr(device, "_gpus", lambda: [])
+    assert device.cuda_problem() == "the NVIDIA driver finds no device"
+
+
+@pytest.mark.parametrize(
+    "message, said",
+    [
+        ("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY", "out of device"),
+        ("[222] CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "driver is older than"),
+        ("[719] CUDA_ERROR_LAUNCH_FAILED", "the device failed .*LAUNCH_FAILED"),
+        ("CUDA_ERROR_DEVICE_UNAVAILABLE", "lost or in use"),
+    ],
+)
+def test_errors_of_the_driver_become_a_sentence(message, said):
+    with pytest.raises(DeviceError, match=f"^cuda:1: .*{said}"):
+        with device.device_errors(1):
+            failing(message)()
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(KeyError):
+        with device.device_errors(0):
+            raise KeyError("bug")
+
+
+def test_command_line_without_a_device(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(device, "cuda_problem", lambda: "nothing is there")
+    assert cli.main([*LINE.split(), "-device", "cuda"]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("no CUDA device can be used: nothing is there")
+    assert list(tmp_path.iterdir()) == []
+    assert cli.main(["-show_devices"]) == 1
+    assert "nothing is there" in capsys.readouterr().err
+
+
+def test_command_line_refuses_an_unknown_device(capsys):
+    assert cli.main([*LINE.split(), "-device", "cuda:x"]) == 2
+    assert "-device cuda:x: expected auto, cpu, cuda" in capsys.readouterr().err
+
+
+def test_no_file_is_written_when_the_device_fails(tmp_path, monkeypatch, capsys):
+    def lost(*_):
+        raise DeviceError("cuda:0: the device failed (gone)")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(device, "choose", lambda *_: (0,))
+    monkeypatch.setattr(render_cuda, "CudaBackend", lost)
+    assert cli.main([*LINE.split(), "-device", "cuda"]) == 1
+    assert "the device failed (gone)" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_choice_is_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([*LINE.split(), "-device", "auto"]) == 0
+    assert "\nrendered on cpu\n" in capsys.readouterr().out
+
+
+def test_list_of_devices_in_the_simulator(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-m", "nbsim", "-show_devices"],
+        cwd=tmp_path,
+        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0
+    assert ran.stdout.startswith("cuda:0  numba's CUDA simulator, compute capability")
+    assert "GiB memory" in ran.stdout
+
+
+def test_the_cuda_target_is_not_imported_without_need(tmp_path):
+    script = (
+        "import sys; from nbsim import Simulation;"
+        f"Simulation.from_args({LINE!r}).run(backend='auto');"
+        "print('numba.cuda' in sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ran.stdout.strip() == "False", ran.stderr
+
+
+@pytest.mark.parametrize("start, stop", [(0, 5), (3, 12)])
+def test_pixels_of_ranks(start, stop):
+    simulation = Simulation.from_args(LINE + " -roi 2 4 1 6")
+    from nbsim.render import build_job, build_pixels
+
+    job = build_job(simulation, simulation.setup)
+    pixels = build_pixels(simulation, simulation.setup, (2, 4, 1, 6))
+    place = render_cuda.pixels_of_ranks(start, stop, (job, pixels))
+    expected = [y * 8 + x for y in range(1, 7) for x in range(2, 5)]
+    assert list(place) == expected[start:stop]

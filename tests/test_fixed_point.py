@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Single precision from fixed-point indices, against the float64 formulas."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbsim.kernels import fixed_point, lattice
+from nbsim.tools.tolerances import FIXED_INDEX, SINGLE_ENVELOPE
+
+INDICES = st.floats(-200.0, 200.0)
+CELLS = st.integers(1, 1000)
+
+
+def distance_of(h):
+    """Return the fixed-point distance of an index from its whole number."""
+    bits = fixed_point.fixed_index(h, 0.0, 0.0, (1.0, 0.0, 0.0))
+    return fixed_point.fixed_distance(bits), fixed_point.fixed_whole(bits)
+
+
+def square_single(dh, dk, dl, N):
+    """Return F_latt^2 as the CUDA kernel forms it."""
+    top, bottom = fixed_point.square_parts(dh, dk, dl, N)
+    return float(top / bottom) ** 2
+
+
+@given(h=INDICES)
+def test_index_is_split_into_whole_number_and_distance(h):
+    distance, whole = distance_of(h)
+    error = int(whole) + float(distance) * 2.0**-32 - h
+    # At a half the distance is -1/2 of the whole number above: the same index.
+    assert abs(error - round(error)) <= FIXED_INDEX
+    assert abs(int(whole) - h) <= 0.5 + FIXED_INDEX
+
+
+@pytest.mark.parametrize("h", [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 199.5])
+def test_halves_go_down(h):
+    assert distance_of(h)[1] == lattice.round_index(h) == math.floor(h)
+
+
+@given(h=INDICES, x=st.floats(-1e-7, 1e-7), N=CELLS)
+def test_grating_function_within_its_envelope(h, x, N):
+    for index in (h, round(h) + x):
+        distance, _ = distance_of(index)
+        ours = square_single(distance, 1, 1, (N, 1, 1))
+        exact = lattice.sincg(index, float(N)) ** 2
+        d = index - round(index)
+        envelope = N * N
+        if abs(d) > 1.0 / N:
+            envelope = 1.0 / math.sin(math.pi * d) ** 2
+        assert abs(ours - exact) <= SINGLE_ENVELOPE * envelope
+
+
+@given(N=st.tuples(CELLS, CELLS, CELLS))
+def test_a_whole_index_gives_the_peak(N):
+    zero, _ = distance_of(7.0)
+    peak = square_single(zero, zero, zero, N)
+    assert peak == pytest.approx(float(np.prod(np.array(N, float))) ** 2, rel=2e-6)
+
+
+@given(h=INDICES, k=INDICES, l=INDICES, width=st.floats(1e-3, 1e4))
+def test_gaussian(h, k, l, width):
+    metric = tuple(np.float32(width * g) for g in (1.0, 1.2, 0.8, 0.3, -0.2, 0.1))
+    distances = [distance_of(index)[0] for index in (h, k, l)]
+    ours = fixed_point.gauss_single(*distances, metric)
+    d = [float(distance) * 2.0**-32 for distance in distances]
+    G = [float(g) for g in metric]
+    q = G[0] * d[0] ** 2 + G[1] * d[1] ** 2 + G[2] * d[2] ** 2
+    q += G[3] * d[0] * d[1] + G[4] * d[0] * d[2] + G[5] * d[1] * d[2]
+    assert float(ours) == pytest.approx(math.exp(-q), rel=5e-7 * (q + 1), abs=1e-37)

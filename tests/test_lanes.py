@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""The loops over a tile of pixels against plain loops over the scalar formulas."""
+
+import numpy as np
+import pytest
+
+from nbsim import StructureFactors, lane_arguments
+from nbsim.kernels import lanes, lanes_cubic, lanes_single, lattice, params
+from nbsim.kernels.structure_factor import interpolated_F, nearest_F
+from nbsim.tools.tolerances import (
+    SINGLE_PEAK,
+    SINGLE_RELATIVE,
+    TWIN_PEAK,
+    TWIN_RELATIVE,
+)
+
+SIZES = [1, 15, 16, 17, 511, 512]
+ORIENTATIONS = 70  # more than `lanes_single.FLUSH`
+RECIP = np.array([[0.012, 0.001, 0.0], [0.0, 0.015, -0.002], [0.001, 0.0, 0.011]])
+#: Cells, shape, fudge; the metric shapes so wide that neighbours matter.
+CRYSTALS = {
+    "any": ((5, 12, 40), params.SQUARE, 1.0),
+    "few": ((3, 8, 9), params.SQUARE, 1.0),
+    "round": ((3, 4, 5), params.ROUND, 0.7),
+    "gauss": ((3, 4, 5), params.GAUSS, 1e-1),
+    "tophat": ((3, 4, 5), params.TOPHAT, 2e-1),
+}
+SINGLE_SHAPES = [name for name in CRYSTALS if name != "tophat"]
+
+
+def factors(listed):
+    if not listed:
+        return StructureFactors(default_F=3.0)
+    F = np.random.default_rng(4).uniform(-9.0, 20.0, (9, 8, 11))
+    return StructureFactors(F=F, h_min=-4, k_min=-3, l_min=-6, default_F=2.0, hkls=1)
+
+
+def hkl_arguments(given):
+    F = np.zeros((1, 1, 1)) if given.F is None else given.F
+    listed = given.F is not None
+    return params.HklArgs(
+        F, given.h_min, given.k_min, given.l_min, listed, given.default_F
+    )
+
+
+def crystal(name):
+    N, shape, fudge = CRYSTALS[name]
+    return params.CrystalArgs(None, None, np.array(N, float), shape, fudge, RECIP)
+
+
+def cells(count=ORIENTATIONS):
+    """Cells of some 80 A, turned at random."""
+    rng = np.random.default_rng(5)
+    turned = [np.linalg.qr(rng.normal(size=(3, 3)))[0] for _ in range(count)]
+    return np.array([np.diag([70e-10, 80e-10, 90e-10]) @ turn for turn in turned])
+
+
+def scattering(n, reach=6e8):
+    """(3, n) scattering vectors, 1/m: indices up to 5, beyond the list.
+
+    Neighbours are close to each other, as pixels are.
+    """
+    rng = np.random.default_rng(n)
+    start, step = rng.uniform(-1, 1, (2, 3, 1))
+    return start * reach + step * np.arange(n) * 1e6
+
+
+def terms_by_pixel(s, cell_vectors, xtal, hkl_args):
+    """(orientations, n) F_latt and F_cell by the scalar formulas."""
+    F_latt = np.empty((len(cell_vectors), s.shape[1]))
+    F_cell = np.empty_like(F_latt)
+    for m, cell in enumerate(cell_vectors):
+        for i, (h, k, l) in enumerate((cell @ s).T):
+            F_latt[m, i] = lattice.lattice_factor(
+                h, k, l, xtal.N_cells, xtal.shape, xtal.fudge, xtal.recip
+            )
+            whole = [lattice.round_index(x) for x in (h, k, l)]
+            F_cell[m, i] = nearest_F(*whole, hkl_args)
+    return F_latt, F_cell
+
+
+def check_sums(result, expected, term_peak, peak=TWIN_PEAK, relative=TWIN_RELATIVE):
+    """Bounds on a sum: a fraction of the largest term, and of the bright sums."""
+    difference = np.abs(result - expected)
+    assert difference.max() < peak * term_peak
+    bright = np.abs(expected) > peak * term_peak
+    assert bright.any()
+    assert np.max((difference / np.abs(expected))[bright]) < relative
+
+
+def prepared(name, listed, precision="double"):
+    xtal, given = crystal(name), factors(listed)
+    shape, shape_factor = lane_arguments.shape_arguments(xtal)
+    lookup = lane_arguments.nearest_lookup(given, precision)
+    return xtal, given, shape, lookup, shape_factor * lookup.factor
+
+
+def term_peak(xtal, given):
+    F_max = given.default_F if given.F is None else np.abs(given.F).max()
+    return (np.prod(xtal.N_cells) * F_max) ** 2
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["default_F", "list"])
+@pytest.mark.parametrize("name", CRYSTALS)
+def test_add_terms(name, listed):
+    xtal, given, shape, lookup, factor = prepared(name, listed)
+    for n in SIZES:
+        cell_vectors = cells(70 if n < 100 else 6)
+        s = scattering(n)
+        total = np.full(n, 7.0 / factor)
+        lanes.add_terms(*s, total, cell_vectors, shape, lookup.arguments, lookup.table)
+        F_latt, F_cell = terms_by_pixel(s, cell_vectors, xtal, hkl_arguments(given))
+        expected = 7.0 + np.sum((F_latt * F_cell) ** 2, axis=0)
+        check_sums(total * factor, expected, term_peak(xtal, given))
+
+
+@pytest.mark.parametrize("water", [False, True], ids=["no water", "water"])
+@pytest.mark.parametrize(
+    "name, listed", [(name, True) for name in CRYSTALS] + [("any", False)]
+)
+def test_multiply_terms(name, listed, water):
+    xtal, given, shape, lookup, factor = prepared(name, listed)
+    for n in (1, 17, 512):
+        cell_vectors = cells(5)
+        s = scattering(n)
+        weight = np.random.default_rng(6).uniform(0.5, 1.5, n)
+        total = np.full(n, 7.0)
+        lanes.multiply_terms(
+            *s,
+            total,
+            weight,
+            cell_vectors,
+            shape,
+            lookup.arguments,
+            lookup.table,
+            factor,
+            water,
+        )
+        F_latt, F_cell = terms_by_pixel(s, cell_vectors, xtal, hkl_arguments(given))
+        expected = np.full(n, 7.0)
+        for latt, cell in zip(F_latt, F_cell):
+            counts = water | (latt != 0.0)
+            grown = (expected + (latt * cell) ** 2) * weight
+            expected = np.where(counts, grown, expected)
+        check_sums(total, expected, term_peak(xtal, given))
+
+
+@pytest.mark.parametrize("form", ["near", "split"])
+@pytest.mark.parametrize("listed", [False, True], ids=["default_F", "list"])
+@pytest.mark.parametrize("name", SINGLE_SHAPES)
+def test_add_terms_single(name, listed, form):
+    xtal, given, shape, lookup, factor = prepared(name, listed, "single")
+    # Nothing is farther than this, nothing nearer than that.
+    reach = 1e12 if form == "near" else -1.0
+    for n in SIZES:
+        cell_vectors = cells(70 if n < 100 else 6)
+        s = scattering(n)
+        total = np.full(n, 7.0 / factor)
+        lanes_single.add_terms_single(
+            *s,
+            total,
+            np.full((10, 512), np.nan, np.float32),
+            cell_vectors,
+            lane_arguments.narrowed(shape),
+            lookup.arguments,
+            lookup.table,
+            reach,
+        )
+        F_latt, F_cell = terms_by_pixel(s, cell_vectors, xtal, hkl_arguments(given))
+        expected = 7.0 + np.sum((F_latt * F_cell) ** 2, axis=0)
+        check_sums(
+            total * factor,
+            expected,
+            term_peak(xtal, given),
+            SINGLE_PEAK,
+            SINGLE_RELATIVE,
+        )
+
+
+@pytest.mark.parametrize("part", [16, 32, 64])
+@pytest.mark.parametrize("n", SIZES)
+def test_differences_from_the_reference_pixels(n, part):
+    s = scattering(n)
+    d = np.full((3, n), np.nan, np.float32)
+    largest = lanes_single.fill_differences(*s, part, *d)
+    middles = [
+        (start + min(start + part, n)) // 2
+        for start in range(0, n, part)
+        for _ in range(start, min(start + part, n))
+    ]
+    expected = s - s[:, middles]
+    assert np.array_equal(d, expected.astype(np.float32))
+    lengths = np.sqrt(np.sum(expected**2, axis=0))
+    assert largest == pytest.approx(lengths.max(), rel=1e-12)
+
+
+@pytest.mark.parametrize("water", [False, True], ids=["no water", "water"])
+@pytest.mark.parametrize("name", ["any", "few", "tophat"])
+def test_cubic(name, water):
+    xtal, given = crystal(name), factors(True)
+    shape, factor = lane_arguments.shape_arguments(xtal)
+    lookup = lane_arguments.cubic_lookup(given)
+    hkl_args = hkl_arguments(given)
+    for n in SIZES:
+        cell = cells(1)[0]
+        s = scattering(n, reach=1.5e8)
+        keep = np.ones(n)
+        keep[::7] = 0.0
+        fell, term, th, tk, tl, place, total = np.zeros((7, n))
+        lanes_cubic.cubic_places(
+            *s,
+            keep,
+            cell,
+            shape,
+            lookup.arguments,
+            water,
+            fell,
+            term,
+            th,
+            tk,
+            tl,
+            place,
+        )
+        lanes_cubic.add_cubic(
+            term, th, tk, tl, place, lookup.arguments, lookup.table, total
+        )
+        check_cubic(cell @ s, keep, water, fell, total * factor, xtal, hkl_args)
+
+
+def check_cubic(hkl, keep, water, fell, total, xtal, hkl_args):
+    expected = np.zeros(len(keep))
+    inside = np.zeros(len(keep), bool)
+    bright = np.zeros(len(keep), bool)
+    low = np.array([hkl_args.h_min, hkl_args.k_min, hkl_args.l_min])
+    for i, index in enumerate(hkl.T):
+        inside[i] = np.all(index - 2 >= low) and np.all(
+            index - low + 3 <= hkl_args.F.shape
+        )
+        F_latt = lattice.lattice_factor(
+            *index, xtal.N_cells, xtal.shape, xtal.fudge, xtal.recip
+        )
+        bright[i] = F_latt != 0.0
+        if inside[i]:
+            expected[i] = (F_latt * interpolated_F(*index, hkl_args)) ** 2
+    assert np.array_equal(fell != 0.0, (keep != 0) & ~inside & (water | bright))
+    difference = np.abs(total - expected)[inside]
+    peak = (np.prod(xtal.N_cells) * np.abs(hkl_args.F).max()) ** 2
+    assert inside.any()
+    assert difference.max() < TWIN_PEAK * peak
+
+
+# Half indices: which neighbour is taken matters for an oblique metric.
+@pytest.mark.parametrize("listed", [False, True], ids=["default_F", "list"])
+@pytest.mark.parametrize("name", CRYSTALS)
+def test_half_indices_go_down(name, listed):
+    xtal, given, shape, lookup, factor = prepared(name, listed)
+    h = np.array([-1.5, -0.5, 0.5, 1.5, 2.5, 0.0, 1.0, -3.0])
+    # d = (+-1/2, 0.3, 0.2): far from symmetric, whatever the shape.
+    s = np.array([h, np.full(8, 1.3), np.full(8, 0.2)])
+    cell = np.eye(3)[None]
+    total = np.zeros(8)
+    lanes.add_terms(*s, total, cell, shape, lookup.arguments, lookup.table)
+    F_latt, F_cell = terms_by_pixel(s, cell, xtal, hkl_arguments(given))
+    expected = np.sum((F_latt * F_cell) ** 2, axis=0)
+    assert total * factor == pytest.approx(expected, rel=TWIN_RELATIVE)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The warning of a run whose interpolation ran out of the list."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from nbsim import Simulation, StructureFactors, out_of_range
+from nbsim.cli import main
+
+LINE = "-cell 40 50 60 -hkl few.hkl -N 3 -interpolate -detpixels 40 -pixel 1 -distance 60"
+
+
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    """Work in a folder with a list of -4..4, -3..6, -5..5."""
+    monkeypatch.chdir(tmp_path)
+    rows = np.ndindex(9, 10, 11)
+    lines = [f"{h - 4} {k - 3} {l - 5} 10\n" for h, k, l in rows]
+    (tmp_path / "few.hkl").write_text("".join(lines))
+
+
+
+
+def test_warning_names_pixel_index_and_list(few, capsys):
+    simulation = Simulation.from_args(LINE + " -oversample 1 -roi 16 24 16 24")
+    result = simulation.run(backend="cpu")
+    words = out_of_range.explain(simulation, result)
+    trace = simulation.trace(*reversed(result.out_of_range))
+    hkl = [trace.values["hkl_frac"][i] for i in range(3)]
+    fast, slow = result.out_of_range
+    assert f"ended at pixel {fast} {slow} (fast, slow), h k l" in words
+    index = " ".join(f"{x:.3f}" for x in hkl)
+    assert f"h k l {index}: it needs " in words
+    assert "the list has h -4 to 4, k -3 to 6, l -5 to 5" in words
+    pixels = 81 - ((slow - 16) * 9 + fast - 16)
+    assert f"from it on {pixels} of 81 pixels take the nearest F" in words
+    for axis, x, low, high in zip("hkl", hkl, (-4, -3, -5), (4, 6, 5)):
+        outside = x - 2 < low or x + 2 > high
+        needs = words.partition("it needs ")[2].partition(", and the list")[0]
+        assert bool(re.search(rf"\b{axis} -?\d", needs)) is outside
+        assert math.isfinite(x)
+
+
+def test_command_prints_it(few, capsys):
+    assert main(f"{LINE} -nonoise -nopgm".split()) == 0
+    errors = capsys.readouterr().err
+    assert re.search(
+        r"nbsim: warning: interpolation ended at pixel \d+ \d+ \(fast, slow\), "
+        r"h k l \S+ \S+ \S+: it needs [hkl] ",
+        errors,
+    )
+
+
+@pytest.mark.parametrize(
+    "x, text",
+    [
+        (3.5, "h 5 to 6, and"),
+        (2.1, "h 5, and"),
+        (-3.0, "h -5, and"),
+        (-9.5, "h -12 to -7, and"),
+        (40.0, "h 38 to 42, and"),
+    ],
+)
+def test_missing_indices(x, text):
+    factors = StructureFactors(np.ones((9, 99, 99)), -4, -50, -50)
+    assert f"it needs {text}" in out_of_range._missing((x, 0.0, 0.0), factors)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""Several Python threads may render at once."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from nbsim import Simulation, launch
+
+LINES = (
+    "-cell 70 80 90 -default_F 100 -N 5 -detpixels 96 -pixel 0.5 -phi 0 -osc 1 -phisteps 3",
+    "-cell 40 -default_F 10 -N 3 -nointerpolate -gauss_xtal -detpixels 64 -pixel 0.5",
+)
+#: The images of two threads against those of one, in a process of its own: with the
+#: workqueue layer a mistake ends the process.
+PROGRAM = f"""
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import numba
+from nbsim import Simulation
+
+LINES = {LINES!r}
+simulations = [Simulation.from_args(line) for line in LINES]
+with ThreadPoolExecutor(2) as pool:
+    at_once = list(pool.map(lambda s: s.render(backend="cpu").tobytes(), simulations * 8))
+one_by_one = [s.render(backend="cpu").tobytes() for s in simulations] * 8
+assert numba.threading_layer() == sys.argv[1], numba.threading_layer()
+assert at_once == one_by_one
+print("equal")
+"""
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_two_threads_render_the_same_bytes(layer):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, layer],
+        env={**os.environ, "NUMBA_THREADING_LAYER": layer},
+        capture_output=True,
+        text=True,
+    )
+    if "could be loaded" in done.stderr:
+        pytest.skip(f"this numba has no {layer} layer")
+    assert done.stdout == "equal\n", done.stderr
+
+
+def test_setup_of_one_simulation_is_shared_by_threads():
+    simulation = Simulation.from_args(LINES[0])
+    found = []
+    start = threading.Barrier(4)
+
+    def ask():
+        start.wait()
+        found.append(simulation.setup.geometry)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert all(geometry == found[0] for geometry in found)
+
+
+@pytest.mark.parametrize("layer, turns", [("workqueue", True), ("omp", False)])
+def test_threads_take_turns_where_they_must(monkeypatch, layer, turns):
+    monkeypatch.setattr("numba.threading_layer", lambda: layer)
+    with launch.parallel_turn():
+        assert launch._ONE_AT_A_TIME.locked() is turns
+
+
+def test_threads_take_turns_before_the_first_launch(monkeypatch):
+    def not_chosen():
+        raise ValueError("Threading layer is not initialized.")
+
+    monkeypatch.setattr("numba.threading_layer", not_chosen)
+    with launch.parallel_turn():
+        assert launch._ONE_AT_A_TIME.locked()
+
+
+def test_number_of_threads_does_not_change_the_image():
+    simulation = Simulation.from_args(LINES[0])
+    one = simulation.render(backend="cpu", threads=1)
+    assert np.array_equal(simulation.render(backend="cpu"), one)
+    assert one.max() > 0
