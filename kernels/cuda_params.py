@@ -30,7 +30,7 @@ class Work(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Where the table of F^2 has an index; int32 numbers of `params.TableF`."""
+    """Where the table of F^2, with a shell of default_F^2 around it, has an index."""
 
     h_low: np.int32
     h_high: np.int32

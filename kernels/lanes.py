@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Loops over a tile of pixels, one pixel per vector lane, for every orientation.
 
-`spot`, `nearest` and `table_index` are chosen by the type of their last
+`spot`, `nearest` and `place_in_table` are chosen by the type of their last
 argument when numba compiles a loop: one function per shape and lookup, without
 a branch inside. Arrays never overlap (`intrinsics.vector_loop`).
 """
@@ -42,38 +42,55 @@ def _spot(dh, dk, dl, shape):
     return implementation
 
 
-def nearest(h, lookup):
-    """Return the nearest whole index."""
+def nearest(h, shape, lookup):
+    """Return the nearest whole index; halves go down, as in C."""
     raise NotImplementedError("compiled code only")
+
+
+#: Shapes whose F_latt is the same from both neighbours of a half index.
+SYMMETRIC = (params.SquareAny, params.SquareFew, params.RoundSpot)
 
 
 @overload(nearest, jit_options=OPTIONS, inline="always")
-def _nearest(h, lookup):
-    if lookup.instance_class is params.SingleF:
-        # Which of two equal neighbours is taken makes no difference to F_latt.
-        return lambda h, lookup: reduced.round_even(h)
-    return lambda h, lookup: np.ceil(h - 0.5)
+def _nearest(h, shape, lookup):
+    if lookup.instance_class is params.SingleF and shape.instance_class in SYMMETRIC:
+        return lambda h, shape, lookup: reduced.round_even(h)
+    return lambda h, shape, lookup: np.ceil(h - 0.5)
 
 
-def table_index(h, k, l, lookup):
-    """Return the element of the table of F^2 that belongs to whole indices."""
+def place_in_table(h, k, l, lookup):
+    """Return which element is F of whole indices, and whether they are outside."""
     raise NotImplementedError("compiled code only")
 
 
-@overload(table_index, jit_options=OPTIONS, inline="always")
-def _table_index(h, k, l, lookup):
+@overload(place_in_table, jit_options=OPTIONS, inline="always")
+def _place_in_table(h, k, l, lookup):
     if lookup.instance_class is params.SingleF:
-        return lambda h, k, l, lookup: np.uint64(0)
+        return lambda h, k, l, lookup: (np.uint64(0), False)
 
     def implementation(h, k, l, lookup):
-        h = min(max(h, lookup.h_low), lookup.h_high)
-        k = min(max(k, lookup.k_low), lookup.k_high)
-        l = min(max(l, lookup.l_low), lookup.l_high)
+        p = min(max(h, lookup.h_min), lookup.h_max)
+        q = min(max(k, lookup.k_min), lookup.k_max)
+        r = min(max(l, lookup.l_min), lookup.l_max)
         # The element's number plus 2^52 has it in its low bits: no conversion.
-        place = h * lookup.h_stride + (k * lookup.k_stride + (l + lookup.base))
-        return subtract64(bits_of_float64(place), TWO52_BITS)
+        place = p * lookup.h_stride + (q * lookup.k_stride + (r + lookup.base))
+        return subtract64(bits_of_float64(place), TWO52_BITS), (p != h) | (q != k) | (
+            r != l
+        )
 
     return implementation
+
+
+def F_sqr(F, outside, lookup):
+    """Return F_cell^2, or 1 where it is applied after the sum."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(F_sqr, jit_options=OPTIONS, inline="always")
+def _F_sqr(F, outside, lookup):
+    if lookup.instance_class is params.SingleF:
+        return lambda F, outside, lookup: 1.0
+    return lambda F, outside, lookup: lookup.default_F_sqr if outside else F * F
 
 
 def is_dark(dh, dk, dl, shape):
@@ -109,7 +126,7 @@ def add_terms(sx, sy, sz, total, cell_vectors, shape, lookup, table):
     shape, lookup
         Their types choose the formulas.
     table
-        (elements,) F_cell^2, flat. Indexed in the loop itself, not passed on: see
+        (elements,) F_cell, flat. Indexed in the loop itself, not passed on: see
         `params.TableF`.
     """
     vector_loop()
@@ -121,11 +138,12 @@ def add_terms(sx, sy, sz, total, cell_vectors, shape, lookup, table):
             h = ax * sx[i] + ay * sy[i] + az * sz[i]
             k = bx * sx[i] + by * sy[i] + bz * sz[i]
             l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-            h0 = nearest(h, lookup)
-            k0 = nearest(k, lookup)
-            l0 = nearest(l, lookup)
+            h0 = nearest(h, shape, lookup)
+            k0 = nearest(k, shape, lookup)
+            l0 = nearest(l, shape, lookup)
             term = spot(h - h0, k - k0, l - l0, shape)
-            total[i] += term * table[table_index(h0, k0, l0, lookup)]
+            place, outside = place_in_table(h0, k0, l0, lookup)
+            total[i] += term * F_sqr(table[place], outside, lookup)
 
 
 @lanes
@@ -158,10 +176,11 @@ def multiply_terms(
             h = ax * sx[i] + ay * sy[i] + az * sz[i]
             k = bx * sx[i] + by * sy[i] + bz * sz[i]
             l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-            h0 = nearest(h, lookup)
-            k0 = nearest(k, lookup)
-            l0 = nearest(l, lookup)
+            h0 = nearest(h, shape, lookup)
+            k0 = nearest(k, shape, lookup)
+            l0 = nearest(l, shape, lookup)
             term = spot(h - h0, k - k0, l - l0, shape)
-            term *= factor * table[table_index(h0, k0, l0, lookup)]
+            place, outside = place_in_table(h0, k0, l0, lookup)
+            term *= factor * F_sqr(table[place], outside, lookup)
             dark = is_dark(h - h0, k - k0, l - l0, shape) and not water
             total[i] = total[i] if dark else (total[i] + term) * weight[i]

@@ -10,8 +10,7 @@ import numpy as np
 
 from .intrinsics import bits_of_float64, subtract64, vector_loop
 from .jit import lanes, lanes_inline
-from .lanes import TWO52, TWO52_BITS, is_dark, spot
-from .reduced import round_even
+from .lanes import TWO52, TWO52_BITS, is_dark, nearest, spot
 
 ONE = np.uint64(1)
 
@@ -51,9 +50,9 @@ def cubic_places(
         h = ax * sx[i] + ay * sy[i] + az * sz[i]
         k = bx * sx[i] + by * sy[i] + bz * sz[i]
         l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-        dh = h - round_even(h)
-        dk = k - round_even(k)
-        dl = l - round_even(l)
+        dh = h - nearest(h, shape, lookup)
+        dk = k - nearest(k, shape, lookup)
+        dl = l - nearest(l, shape, lookup)
         term[i] = spot(dh, dk, dl, shape)
         inside = (
             (h - h_min + 3.0 <= h_range)
@@ -79,7 +78,7 @@ def cubic_places(
 
 
 @lanes_inline
-def _weights(t):
+def cubic_weights(t):
     """Return the Lagrange weights of the points -1, 0, 1, 2."""
     low = (t - 1.0) * (t - 2.0)
     high = (t + 1.0) * t
@@ -98,9 +97,9 @@ def add_cubic(term, th, tk, tl, place, lookup, table, total):
     k_stride = np.uint64(lookup.l_range)
     h_stride = np.uint64(lookup.k_range * lookup.l_range)
     for i in range(total.shape[0]):
-        h0, h1, h2, h3 = _weights(th[i])
-        k0, k1, k2, k3 = _weights(tk[i])
-        l0, l1, l2, l3 = _weights(tl[i])
+        h0, h1, h2, h3 = cubic_weights(th[i])
+        k0, k1, k2, k3 = cubic_weights(tk[i])
+        l0, l1, l2, l3 = cubic_weights(tl[i])
         plane = subtract64(bits_of_float64(place[i]), TWO52_BITS)
         F = 0.0
         for p in range(4):

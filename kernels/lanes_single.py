@@ -19,7 +19,8 @@ from . import params
 from . import reduced_single as reduced
 from .intrinsics import bits_of_float32, subtract32, vector_loop
 from .jit import lanes
-from .lanes import OPTIONS
+from .lanes import OPTIONS, SYMMETRIC
+from .lanes import nearest as nearest64
 from .reduced import round_even as round_even64
 
 #: Pixels that share a reference, at most and at least (one vector).
@@ -80,37 +81,51 @@ def _cells_along(shape):
     return lambda shape: (ZERO, ZERO, ZERO)
 
 
-def nearest(h, lookup):
-    """Return the nearest whole index."""
+def nearest(h, shape, lookup):
+    """Return the nearest whole index; see `lanes.nearest`."""
     raise NotImplementedError("compiled code only")
 
 
 @overload(nearest, jit_options=OPTIONS, inline="always")
-def _nearest(h, lookup):
-    if lookup.instance_class is params.SingleF:
-        return lambda h, lookup: reduced.round_even(h)
-    return lambda h, lookup: np.ceil(h - HALF)
+def _nearest(h, shape, lookup):
+    if lookup.instance_class is params.SingleF and shape.instance_class in SYMMETRIC:
+        return lambda h, shape, lookup: reduced.round_even(h)
+    return lambda h, shape, lookup: np.ceil(h - HALF)
 
 
-def table_index(h, k, l, lookup):
-    """Return the element of the table of F^2 that belongs to whole indices."""
+def place_in_table(h, k, l, lookup):
+    """Return which element is F of whole indices, and whether they are outside."""
     raise NotImplementedError("compiled code only")
 
 
-@overload(table_index, jit_options=OPTIONS, inline="always")
-def _table_index(h, k, l, lookup):
+@overload(place_in_table, jit_options=OPTIONS, inline="always")
+def _place_in_table(h, k, l, lookup):
     if lookup.instance_class is params.SingleF:
-        return lambda h, k, l, lookup: np.uint64(0)
+        return lambda h, k, l, lookup: (np.uint64(0), False)
 
     def implementation(h, k, l, lookup):
-        h = min(max(h, lookup.h_low), lookup.h_high)
-        k = min(max(k, lookup.k_low), lookup.k_high)
-        l = min(max(l, lookup.l_low), lookup.l_high)
+        p = min(max(h, lookup.h_min), lookup.h_max)
+        q = min(max(k, lookup.k_min), lookup.k_max)
+        r = min(max(l, lookup.l_min), lookup.l_max)
         # As in `lanes`, with 2^23: the table has fewer elements than that.
-        place = h * lookup.h_stride + (k * lookup.k_stride + (l + lookup.base))
-        return subtract32(bits_of_float32(place), TWO23_BITS)
+        place = p * lookup.h_stride + (q * lookup.k_stride + (r + lookup.base))
+        return subtract32(bits_of_float32(place), TWO23_BITS), (p != h) | (q != k) | (
+            r != l
+        )
 
     return implementation
+
+
+def F_sqr(F, outside, lookup):
+    """Return F_cell^2, or 1 where it is applied after the sum."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(F_sqr, jit_options=OPTIONS, inline="always")
+def _F_sqr(F, outside, lookup):
+    if lookup.instance_class is params.SingleF:
+        return lambda F, outside, lookup: reduced.ONE
+    return lambda F, outside, lookup: lookup.default_F_sqr if outside else F * F
 
 
 @lanes
@@ -164,9 +179,9 @@ def add_near(sx, sy, sz, dx, dy, dz, size, acc, cell, shape, lookup, table):
             vh = fh + (ax * px[i] + (ay * py[i] + az * pz[i]))
             vk = fk + (bx * px[i] + (by * py[i] + bz * pz[i]))
             vl = fl + (cx * px[i] + (cy * py[i] + cz * pz[i]))
-            mh = nearest(vh, lookup)
-            mk = nearest(vk, lookup)
-            ml = nearest(vl, lookup)
+            mh = nearest(vh, shape, lookup)
+            mk = nearest(vk, shape, lookup)
+            ml = nearest(vl, shape, lookup)
             dh = (vh - mh) + reduced.TINY
             dk = (vk - mk) + reduced.TINY
             dl = (vl - ml) + reduced.TINY
@@ -176,34 +191,23 @@ def add_near(sx, sy, sz, dx, dy, dz, size, acc, cell, shape, lookup, table):
                 fringe(dl, Nc, shape),
             )
             term = spot(dh, dk, dl, rh, rk, rl, shape)
-            part[i] += term * table[table_index(oh + mh, ok + mk, ol + ml, lookup)]
+            place, outside = place_in_table(oh + mh, ok + mk, ol + ml, lookup)
+            part[i] += term * F_sqr(table[place], outside, lookup)
 
 
 @lanes
-def split_fractions(s0, s1, s2, vector, N, lookup, whole, fraction, fringes):
+def split_fractions(s0, s1, s2, vector, N, shape, lookup, whole, fraction, fringes):
     """Fill in, for one axis, the whole index, d and N d - round(N d)."""
     vector_loop()
     x, y, z = vector[0], vector[1], vector[2]
     for i in range(s0.shape[0]):
         h = x * s0[i] + y * s1[i] + z * s2[i]
-        n = whole_index(h, lookup)
+        n = nearest64(h, shape, lookup)
         d = h - n + TINY
         r = N * d
         whole[i] = n
         fraction[i] = d
         fringes[i] = r - round_even64(r)
-
-
-def whole_index(h, lookup):
-    """Return the nearest whole index in float64."""
-    raise NotImplementedError("compiled code only")
-
-
-@overload(whole_index, jit_options=OPTIONS, inline="always")
-def _whole_index(h, lookup):
-    if lookup.instance_class is params.SingleF:
-        return lambda h, lookup: round_even64(h)
-    return lambda h, lookup: np.ceil(h - 0.5)
 
 
 @lanes
@@ -212,7 +216,8 @@ def add_split(wh, wk, wl, dh, dk, dl, rh, rk, rl, acc, shape, lookup, table):
     vector_loop()
     for i in range(acc.shape[0]):
         term = spot(dh[i], dk[i], dl[i], rh[i], rk[i], rl[i], shape)
-        acc[i] += term * table[table_index(wh[i], wk[i], wl[i], lookup)]
+        place, outside = place_in_table(wh[i], wk[i], wl[i], lookup)
+        acc[i] += term * F_sqr(table[place], outside, lookup)
 
 
 @lanes
@@ -260,6 +265,7 @@ def add_terms_single(
                     sz,
                     cell[axis],
                     np.float64(N[axis]),
+                    shape,
                     lookup,
                     halves[axis, :n],
                     halves[3 + axis, :n],

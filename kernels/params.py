@@ -142,21 +142,22 @@ class SingleF(NamedTuple):
 
 
 class TableF(NamedTuple):
-    """F^2 on the box of the list with one shell of default_F^2 around it, flat.
+    """F of the list itself, flat; default_F outside it.
 
     The table itself is an argument of its own: an array inside a tuple is
     reference-counted in every step, and the loop is then not vectorised.
     """
 
-    h_low: float  # the shell's indices
-    h_high: float
-    k_low: float
-    k_high: float
-    l_low: float
-    l_high: float
+    h_min: float
+    h_max: float
+    k_min: float
+    k_max: float
+    l_min: float
+    l_max: float
     h_stride: float
     k_stride: float
-    base: float  # element of index 0 0 0, plus 2^52: see lanes.table_index
+    base: float  # element of index 0 0 0, plus 2^52: see lanes.place_in_table
+    default_F_sqr: float
 
 
 class CubicF(NamedTuple):

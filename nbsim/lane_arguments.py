@@ -130,7 +130,7 @@ SINGLE_TABLE = 2**23
 
 @functools.lru_cache(maxsize=1)
 def nearest_lookup(factors: StructureFactors, precision: str) -> Lookup:
-    """Return the lookup of the nearest F^2.
+    """Return the lookup of the nearest F.
 
     The last table is kept: a loop over frames uses the same structure factors.
     """
@@ -140,25 +140,23 @@ def nearest_lookup(factors: StructureFactors, precision: str) -> Lookup:
     default_sqr = factors.default_F**2
     if factors.F is None:
         return Lookup(SingleF(factors.default_F), np.ones(1, dtype), default_sqr)
-    table = np.full([n + 2 for n in factors.F.shape], default_sqr, dtype)
-    np.multiply(factors.F, factors.F, out=table[1:-1, 1:-1, 1:-1], casting="same_kind")
-    h_stride, k_stride = table.shape[1] * table.shape[2], table.shape[2]
-    low = [m - 1 for m in (factors.h_min, factors.k_min, factors.l_min)]
-    high = [m + n - 1 for m, n in zip(low, table.shape)]
-    first = low[0] * h_stride + low[1] * k_stride + low[2]
+    h_stride, k_stride = factors.k_range * factors.l_range, factors.l_range
+    first = factors.h_min * h_stride + factors.k_min * k_stride + factors.l_min
     lookup = TableF(
-        h_low=dtype(low[0]),
-        h_high=dtype(high[0]),
-        k_low=dtype(low[1]),
-        k_high=dtype(high[1]),
-        l_low=dtype(low[2]),
-        l_high=dtype(high[2]),
+        h_min=dtype(factors.h_min),
+        h_max=dtype(factors.h_max),
+        k_min=dtype(factors.k_min),
+        k_max=dtype(factors.k_max),
+        l_min=dtype(factors.l_min),
+        l_max=dtype(factors.l_max),
         h_stride=dtype(h_stride),
         k_stride=dtype(k_stride),
         # Adding this puts a place's number into the low bits of the float.
         base=dtype((2.0**23 if precision == "single" else 2.0**52) - first),
+        default_F_sqr=dtype(default_sqr),
     )
-    return Lookup(lookup, table.reshape(-1), 1.0)
+    # No copy in double precision: a list of many reflections fills the memory.
+    return Lookup(lookup, factors.F.reshape(-1).astype(dtype, copy=False), 1.0)
 
 
 def cubic_lookup(factors: StructureFactors) -> Lookup | None:
@@ -216,9 +214,6 @@ def why_double(simulation: Simulation) -> str | None:
         return "interpolation needs it"
     if simulation.crystal.shape == "tophat":
         return "the edge of a top-hat spot needs it"
-    if (
-        factors.F is not None
-        and math.prod(n + 2 for n in factors.F.shape) >= SINGLE_TABLE
-    ):
+    if factors.F is not None and factors.F.size >= SINGLE_TABLE:
         return f"the list has more than {SINGLE_TABLE} elements"
     return None
