@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Tricubic interpolation of F for a tile of pixels; formulas as in `structure_factor`.
 
-Two loops per orientation: where each pixel reads, then the 64 reads and their
-weights. The first is arithmetic, the second memory; together they would not fit
-the registers.
+Two loops per orientation: where each pixel reads, with pixels as lanes; then the
+64 reads and their weights, with the points of the list as lanes.
 """
 
 import numpy as np
 
-from .intrinsics import bits_of_float64, subtract64, vector_loop
+from .intrinsics import (
+    bits_of_float64,
+    subtract64,
+    vector_loop,
+    weighted_cube,
+)
 from .jit import lanes, lanes_inline
 from .lanes import TWO52, TWO52_BITS, is_dark, nearest, spot
-
-ONE = np.uint64(1)
 
 
 @lanes
@@ -93,27 +95,16 @@ def cubic_weights(t):
 @lanes
 def add_cubic(term, th, tk, tl, place, lookup, table, total):
     """Add term * F^2 of one orientation, F from the 64 points around each index."""
-    vector_loop()
     k_stride = np.uint64(lookup.l_range)
     h_stride = np.uint64(lookup.k_range * lookup.l_range)
     for i in range(total.shape[0]):
-        h0, h1, h2, h3 = cubic_weights(th[i])
-        k0, k1, k2, k3 = cubic_weights(tk[i])
-        l0, l1, l2, l3 = cubic_weights(tl[i])
-        plane = subtract64(bits_of_float64(place[i]), TWO52_BITS)
-        F = 0.0
-        for p in range(4):
-            wh = h0 if p == 0 else (h1 if p == 1 else (h2 if p == 2 else h3))
-            line = plane
-            in_plane = 0.0
-            for q in range(4):
-                wk = k0 if q == 0 else (k1 if q == 1 else (k2 if q == 2 else k3))
-                in_line = l0 * table[line] + l1 * table[line + ONE]
-                in_line += (
-                    l2 * table[line + ONE + ONE] + l3 * table[line + ONE + ONE + ONE]
-                )
-                in_plane += wk * in_line
-                line += k_stride
-            F += wh * in_plane
-            plane += h_stride
+        F = weighted_cube(
+            table,
+            subtract64(bits_of_float64(place[i]), TWO52_BITS),
+            k_stride,
+            h_stride,
+            cubic_weights(th[i]),
+            cubic_weights(tk[i]),
+            cubic_weights(tl[i]),
+        )
         total[i] += term[i] * (F * F)
