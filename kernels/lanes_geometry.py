@@ -8,11 +8,15 @@ vectorised.
 
 import math
 
-from .detector import absorbed_fraction, pixel_position
+from .detector import pixel_position
 from .intrinsics import vector_loop
 from .jit import lanes
-from .reduced import TINY
+from .reduced import TINY, exp2
 from .vectors import cross, unit
+
+LOG2_E = 1.0 / math.log(2.0)
+#: 2 to this power is far beyond any sum, and still a normal number.
+LARGEST_EXPONENT = 1000.0
 
 
 @lanes
@@ -92,10 +96,19 @@ def solid_angles(airpath, run, omega):
 
 @lanes
 def absorbed_fractions(layer, again, dx, dy, dz, run, capture):
-    """Fill in capture_fraction where it is still 0, or everywhere if `again`."""
+    """Fill in capture_fraction where it is still 0, or everywhere if `again`.
+
+    See `detector.absorbed_fraction`.
+    """
+    vector_loop()
+    ox, oy, oz = run.odet_vector[0], run.odet_vector[1], run.odet_vector[2]
+    depth = run.detector_thickstep * run.detector_mu * LOG2_E
     for i in range(capture.shape[0]):
-        if again or capture[i] == 0.0:
-            capture[i] = absorbed_fraction(layer, (dx[i], dy[i], dz[i]), run)
+        through = depth / (dx[i] * ox + dy[i] * oy + dz[i] * oz)
+        before = exp2(min(max(-layer * through, -LARGEST_EXPONENT), LARGEST_EXPONENT))
+        behind = -(layer + 1) * through
+        value = before - exp2(min(max(behind, -LARGEST_EXPONENT), LARGEST_EXPONENT))
+        capture[i] = value if again | (capture[i] == 0.0) else capture[i]
 
 
 @lanes

@@ -57,7 +57,7 @@ def cos_pi(x):
 
 @lanes_inline
 def exp2(x):
-    """Return 2^x for -1022 <= x <= 0."""
+    """Return 2^x for -1022 <= x <= 1022."""
     shifted = x + MAGIC
     f = x - (shifted - MAGIC)
     p = 7.072602675596781e-09 * f + 1.020869092984143e-07

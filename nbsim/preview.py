@@ -23,6 +23,8 @@ COLORS = ("inverted", "grey", "heat")
 LARGEST, SMALLEST = 1200, 512
 #: Share of the pixels below white, and the part of it that a log scale resolves.
 BRIGHT_PERCENTILE, DYNAMIC_RANGE = 99.9, 1e4
+#: How many times brighter than the median a pixel is that is surely no background.
+SPOT = 20.0
 #: Where automatic rings lie, of the way to the farthest corner in 1/d.
 RING_PLACES = (0.25, 0.5, 0.75)
 ROUND_NUMBERS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
@@ -107,15 +109,18 @@ def grey_levels(image: np.ndarray, rendered: np.ndarray, scale: str) -> np.ndarr
     """
     seen = image[rendered]
     seen = seen[np.isfinite(seen)]
-    high = float(np.percentile(seen, BRIGHT_PERCENTILE)) if seen.size else 0.0
-    high = high if high > 0.0 else float(seen.max(initial=0.0))
-    if high <= 0.0:
+    most = float(seen.max(initial=0.0))
+    if most <= 0.0:
         return np.zeros(image.shape)
+    low, median, high = np.percentile(seen, (1.0, 50.0, BRIGHT_PERCENTILE)).tolist()
+    # With few spots the percentile is background, which must not look like a spot.
+    high = max(high, min(most, SPOT * median))
+    high = high if high > 0.0 else most
     values = np.nan_to_num(image.astype(np.float64), posinf=high, neginf=0.0)
     if scale == "linear":
-        low = min(float(np.percentile(seen, 1.0)), 0.5 * high)
+        low = min(low, 0.5 * high)
         return np.clip((values - low) / (high - low), 0.0, 1.0)
-    knee = max(float(np.median(seen)), high / DYNAMIC_RANGE)
+    knee = max(median, high / DYNAMIC_RANGE)
     levels = np.log1p(np.maximum(values, 0.0) / knee) / math.log1p(high / knee)
     return np.minimum(levels, 1.0)
 

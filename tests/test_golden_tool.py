@@ -261,3 +261,16 @@ def test_as_a_program(folder):
     assert help_text.returncode == 0 and "verify" in help_text.stdout
     wrong = subprocess.run([*command, "bless"], capture_output=True, text=True)
     assert wrong.returncode == 2
+
+
+def test_reader_that_goes_away_is_no_error():
+    command = [sys.executable, "-m", "nbsim.tools.golden", "list"]
+    running = subprocess.Popen(
+        [*command, "--folder", str(GOLDEN)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    running.stdout.close()
+    said = running.stderr.read()
+    running.stderr.close()
+    assert (running.wait(), said) == (141, b"")

@@ -247,6 +247,7 @@ def _heading(
     yield (
         f"{options.threads} threads, {options.precision} precision, device "
         f"{options.device}, {options.repeat} repeats"
+        + (f", {machine['gpu']}" if machine["gpu"] else "")
         + (", small images" if options.quick else "")
     )
     for (precision, count), peak in peaks.items():

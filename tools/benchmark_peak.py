@@ -20,7 +20,7 @@ OPERATIONS_PER_ELEMENT = 2 * CHAINS * LINKS
 #: float64 of a 16 kB array: in and out both stay in an L1 cache.
 ELEMENTS = 2048
 REPEATS = 4000
-ATTEMPTS = 7
+ATTEMPTS = 25
 
 
 @lanes_inline

@@ -17,6 +17,7 @@ from nbsim.errors import DeviceError, FileError
 from nbsim.files import replace_when_complete
 
 FAILURE, USAGE, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+PIPE_CLOSED = 141  # what a shell makes of SIGPIPE
 
 
 class ProgramError(FileError):
@@ -75,9 +76,17 @@ def run_tool(
     """
     words = sys.argv[1:] if argv is None else list(argv)
     try:
-        return body(words)
+        status = body(words)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         status, message = INTERRUPTED, "interrupted"
+    except BrokenPipeError:
+        # The reader went away (``| head``): what is still to be flushed goes nowhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return PIPE_CLOSED
     except ValueError as error:
         status, message = statuses.usage, str(error)
     except ProgramError as error:

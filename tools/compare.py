@@ -117,7 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-difference",
         type=float,
         metavar="R",
-        help="also: largest difference that agrees, as a fraction of the brightest pixel",
+        help="also: largest difference that agrees, as a part of the brightest pixel",
     )
     add(
         "--resample",

@@ -39,8 +39,8 @@ def read_float_image(path: Path, int_path: Path) -> np.ndarray:
     content = read_bytes(path, "float image")
     if len(content) != 4 * shape[0] * shape[1] or min(shape) < 1:
         raise FileError(
-            f"{path}: {len(content)} bytes, but {int_path} says {shape[1]} x {shape[0]} "
-            "pixels, of 4 bytes each"
+            f"{path}: {len(content)} bytes, but {int_path} says {shape[1]} x "
+            f"{shape[0]} pixels, of 4 bytes each"
         )
     return np.frombuffer(content, "<f4").reshape(shape)
 

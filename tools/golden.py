@@ -43,8 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
             "printed numbers that the C program gives for them."
         ),
         epilog=(
-            "Exit status: 0 everything agrees, 3 something does not, 1 a file cannot be "
-            "read or written or a program failed, 2 the command line is wrong."
+            "Exit status: 0 everything agrees, 3 something does not, 1 a file cannot be"
+            " read or written or a program failed, 2 the command line is wrong."
         ),
     )
     commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
@@ -128,7 +128,7 @@ def _run(words: list[str]) -> int:
     cases = read_cases(options.folder)
     width = max(len(case.name) for case in cases)
     for case in cases:
-        print(f"{case.name.ljust(width)}  {" ".join(case.written)}")
+        print(f"{case.name.ljust(width)}  {' '.join(case.written)}")
     return 0
 
 

@@ -15,9 +15,9 @@ import nbsim
 frames = int(os.environ.get("FRAMES", "100"))
 pixels = int(os.environ.get("PIXELS", "512"))
 first = nbsim.Simulation(
-    crystal=nbsim.Crystal(cell=(78, 62, 51), Na=15, Nb=15, Nc=15, water_um=1),
+    crystal=nbsim.Crystal(cell=(78, 62, 51), Na=15, Nb=15, Nc=15, water_um=0.5),
     structure_factors=nbsim.read_hkl("P1.hkl"),
-    beam=nbsim.Beam(wavelength_A=1.0, fluence_per_m2=3e29),
+    beam=nbsim.Beam(wavelength_A=1.0, fluence_per_m2=2e28),
     detector=nbsim.Detector(
         detpixels_f=pixels,
         detpixels_s=pixels,

@@ -1,4 +1,4 @@
-"""The brightest pixel of a rotation image, phi step by phi step (needs nbsim[plot])."""
+"""The brightest spot of a rotation image, phi step by phi step (needs nbsim[plot])."""
 
 import os
 
@@ -13,9 +13,11 @@ import matplotlib.pyplot as plt  # noqa: E402
 pixels = int(os.environ.get("PIXELS", "512"))
 simulation = nbsim.Simulation.from_args(
     "-mat A.mat -hkl P1.hkl -lambda 1 -N 15 -oversample 1 -distance 140 "
-    f"-detpixels {pixels} -pixel {102.4 / pixels} -phi 30 -osc 1 -phisteps 40"
+    f"-detpixels {pixels} -pixel {102.4 / pixels} -phi 30 -osc 4 -phisteps 80"
 )
 image = simulation.render()
+middle = slice(int(0.3 * pixels), int(0.7 * pixels))
+image[middle, middle] = 0  # the beam stop: 0 0 0 is the brightest of all
 slow, fast = np.unravel_index(image.argmax(), image.shape)
 trace = simulation.trace(int(slow), int(fast))
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Crystals and lists of F for the tests of the vectorised loops."""
+
+import numpy as np
+
+from nbsim import StructureFactors, lane_arguments
+from nbsim.kernels import params
+
+#: a*, b*, c* of an oblique cell, 1/A.
+RECIP = np.array([[0.012, 0.001, 0.0], [0.0, 0.015, -0.002], [0.001, 0.0, 0.011]])
+#: Cells, shape, fudge; the metric shapes so wide that their neighbours matter.
+CRYSTALS = {
+    "any": ((5, 12, 40), params.SQUARE, 1.0),
+    "few": ((3, 8, 9), params.SQUARE, 1.0),
+    "round": ((3, 4, 5), params.ROUND, 0.7),
+    "gauss": ((3, 4, 5), params.GAUSS, 1e-1),
+    "tophat": ((3, 4, 5), params.TOPHAT, 2e-1),
+}
+#: Single precision has no top-hat.
+SINGLE_SHAPES = [name for name in CRYSTALS if name != "tophat"]
+
+
+def crystal(name):
+    N, shape, fudge = CRYSTALS[name]
+    return params.CrystalArgs(None, None, np.array(N, float), shape, fudge, RECIP)
+
+
+def factors(listed):
+    if not listed:
+        return StructureFactors(default_F=3.0)
+    F = np.random.default_rng(4).uniform(-9.0, 20.0, (9, 8, 11))
+    return StructureFactors(F=F, h_min=-4, k_min=-3, l_min=-6, default_F=2.0, hkls=1)
+
+
+def prepared(name, listed, precision="double"):
+    """Return models and kernel arguments: crystal, list, shape, lookup, factor."""
+    xtal, given = crystal(name), factors(listed)
+    shape, shape_factor = lane_arguments.shape_arguments(xtal)
+    if precision == "single":
+        shape = lane_arguments.narrowed(shape)
+    lookup = lane_arguments.nearest_lookup(given, precision)
+    return xtal, given, shape, lookup, shape_factor * lookup.factor
