@@ -12,7 +12,6 @@ from .detector import pixel_position
 from .intrinsics import vector_loop
 from .jit import lanes
 from .reduced import TINY, exp2
-from .vectors import cross, unit
 
 LOG2_E = 1.0 / math.log(2.0)
 #: 2 to this power is far beyond any sum, and still a normal number.
@@ -134,10 +133,21 @@ def inside_dmin(sx, sy, sz, dmin, keep):
 
 
 @lanes
-def polarizations(dx, dy, dz, incident, again, run, keep, polar):
+def polarizations(dx, dy, dz, incident, fields, again, K, keep, polar):
     """Fill in polar of the kept pixels where it is still 0, or everywhere if `again`.
 
-    See `polarization.polarization_factor`, whose axes are the same for all pixels.
+    See `polarization.polarization_factor`.
+
+    Parameters
+    ----------
+    dx, dy, dz, keep, polar
+        (n,) arrays.
+    incident
+        Unit vector along the ray.
+    fields
+        (2, 3) unit vectors of its E and B fields (`polarization.field_axes`).
+    K
+        Kahn factor.
 
     Returns
     -------
@@ -145,11 +155,9 @@ def polarizations(dx, dy, dz, incident, again, run, keep, polar):
         Whether some pixel has none yet.
     """
     vector_loop()
-    K = run.polarization
     ix, iy, iz = incident
-    axis = (run.polar_vector[0], run.polar_vector[1], run.polar_vector[2])
-    bx, by, bz = unit(cross(axis, incident))
-    ex, ey, ez = unit(cross(incident, (bx, by, bz)))
+    ex, ey, ez = fields[0, 0], fields[0, 1], fields[0, 2]
+    bx, by, bz = fields[1, 0], fields[1, 1], fields[1, 2]
     missing = 0.0
     for i in range(polar.shape[0]):
         cos_2theta = dx[i] * ix + dy[i] * iy + dz[i] * iz

@@ -201,6 +201,7 @@ def render_tile(
     active,
     incident,
     wavelength,
+    fields,
     cell_vectors,
     shape,
     lookup,
@@ -246,7 +247,15 @@ def render_tile(
                     geometry.inside_dmin(sx, sy, sz, run.dmin, keep)
                 if polar_missing or run.oversample_polar:
                     polar_missing = geometry.polarizations(
-                        dx, dy, dz, ray, run.oversample_polar, run, keep, polar
+                        dx,
+                        dy,
+                        dz,
+                        ray,
+                        fields[source],
+                        run.oversample_polar,
+                        run.polarization,
+                        keep,
+                        polar,
                     )
                 # Pixels beyond dmin go along on a copy that is not used.
                 for i in range(n):
@@ -270,6 +279,7 @@ def render_tiles(
     active,
     incident,
     wavelength,
+    fields,
     cell_vectors,
     shape,
     lookup,
@@ -278,6 +288,7 @@ def render_tiles(
     curved,
     absorbing,
     image,
+    fell,
 ):
     """Render ranks `start` to `stop` in parallel.
 
@@ -293,6 +304,8 @@ def render_tiles(
         See `params.Pixels`.
     incident, wavelength, cell_vectors
         See `params.BeamArgs` and `params.CrystalArgs`.
+    fields
+        (sources, 2, 3) unit vectors of the E and B field of each source.
     shape, lookup, mode
         Their types choose the loops: see `lanes` and `accumulate`.
     table
@@ -303,17 +316,14 @@ def render_tiles(
     image
         float32, flat, detector pixels.
 
-    Returns
-    -------
-    int
-        The first rank that evaluated an index outside the list while
-        interpolating; `stop` when there is none.
+    fell
+        int64, one element per tile: the first of its ranks that evaluated an index
+        outside the list while interpolating, or NEVER.
     """
     tiles = (stop - start + TILE - 1) // TILE
-    fell_out = stop
     for number in prange(tiles):
         first = start + number * TILE
-        fell = render_tile(
+        fell[number] = render_tile(
             first,
             scratch[get_thread_id()],
             min(TILE, stop - first),
@@ -321,6 +331,7 @@ def render_tiles(
             active,
             incident,
             wavelength,
+            fields,
             cell_vectors,
             shape,
             lookup,
@@ -330,8 +341,6 @@ def render_tiles(
             absorbing,
             image,
         )
-        fell_out = min(fell_out, fell)
-    return fell_out
 
 
 @lanes

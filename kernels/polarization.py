@@ -6,6 +6,13 @@ from .vectors import cross, dot, unit
 
 
 @scalar
+def field_axes(incident, axis):
+    """Return unit vectors of the E field (closest to `axis`) and B field of a ray."""
+    B_in = unit(cross(axis, incident))
+    return unit(cross(incident, B_in)), B_in
+
+
+@scalar
 def polarization_factor(kahn_factor, incident, diffracted, axis):
     """Kahn et al. (1982) factor, 0.5 (1 + cos^2 2theta - K cos 2psi sin^2 2theta).
 
@@ -25,8 +32,7 @@ def polarization_factor(kahn_factor, incident, diffracted, axis):
     cos_2theta_sqr = cos_2theta * cos_2theta
     if kahn_factor == 0.0:
         return 0.5 * (1.0 + cos_2theta_sqr)
-    B_in = unit(cross(axis, incident))
-    E_in = unit(cross(incident, B_in))
+    E_in, B_in = field_axes(incident, axis)
     E_out = dot(diffracted, E_in)
     B_out = dot(diffracted, B_in)
     E_sqr = E_out * E_out

@@ -2,7 +2,8 @@
 """nbsim: X-ray diffraction images of nanocrystals, as nanoBragg computes them.
 
     import nbsim
-    image = nbsim.Simulation.from_args("-cell 78 78 37 90 90 90 -default_F 100 -N 10").render()
+    simulation = nbsim.Simulation.from_args("-cell 78 78 37 -default_F 100 -N 10")
+    image = simulation.render()
 
 Names are loaded when first used, so that importing the package costs nothing.
 """

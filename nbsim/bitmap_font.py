@@ -23,7 +23,7 @@ HEIGHT = 9
 
 
 def text_pixels(text: str) -> np.ndarray:
-    """Return (9, 6 * letters - 1) bool: the pixels of digits, point, blank and A-ring."""
+    """Return (9, 6 * letters - 1) bool: the pixels of digits, point, blank and unit."""
     letters = [
         np.array([[mark == "#" for mark in row] for row in _GLYPHS[letter].split()])
         for letter in text

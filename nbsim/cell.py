@@ -97,7 +97,7 @@ def default_orientation(
 def matrix_vectors(
     A_matrix: np.ndarray, wavelength_A: float
 ) -> tuple[Vector, Vector, Vector]:
-    """Return a*, b*, c* [1/A] of a MOSFLM matrix, whose numbers include the wavelength."""
+    """Return a*, b*, c* [1/A] of a MOSFLM matrix, which includes the wavelength."""
     factor = 1e-10 / (wavelength_A / 1.0e10)
     a_star, b_star, c_star = (
         scaled([float(x) for x in A_matrix[:, i]], factor) for i in range(3)

@@ -52,7 +52,7 @@ COMMAND = (
     "-N 11 -mosaic 0.4 -mosaic_domains 12 -water 1",
     "-phi 0 -osc 1 -phisteps 8",
     "-distance 140 -detpixels 1024 -pixel 0.1",
-    "-seed 1 -tifffile image.tif",
+    "-seed 1 -tifffile image.tif -preview image.png",
 )
 #: Options that may stand beside -example; they go to its run.
 PASSED_ON = ("threads", "device", "precision", "progress", "noprogress")
@@ -90,7 +90,7 @@ def make_example(events: Events) -> None:
     with contextlib.chdir(folder):
         write_inputs()
         program.render([*command[1:], *extra])
-    say(["", f"{folder} holds the picture (image.tif, image.pgm, noiseimage.img), its"])
+    say(["", f"{folder} holds the picture (image.png, image.tif, noiseimage.img), its"])
     say(["inputs, and in command.txt the command line that renders it again:"])
     say([f"  cd {shlex.quote(folder)} && {shlex.join(command)}"])
 

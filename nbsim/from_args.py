@@ -10,8 +10,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .device import parse_device
 from .errors import FileError, UsageError
 from .header import header_fields, read_header_image

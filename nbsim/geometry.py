@@ -242,7 +242,8 @@ def resolve_geometry(
     overruled = [] if custom else given_vectors(detector, beam, goniometer)
     if overruled:
         warnings.append(
-            f"the {convention} convention sets its own directions; ignored: {', '.join(overruled)}"
+            f"the {convention} convention sets its own directions; "
+            f"ignored: {', '.join(overruled)}"
         )
     pixel = detector.pixel_size_mm / 1000.0
     spixels, fpixels = detector.shape

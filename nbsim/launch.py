@@ -21,7 +21,9 @@ def parallel_turn() -> AbstractContextManager[object]:
     import numba
 
     try:
-        safe = numba.threading_layer() in SAFE_LAYERS
+        # Numba ships no types and does not say which of its names are public.
+        layer = numba.threading_layer()  # pyright: ignore[reportPrivateImportUsage]
+        safe = layer in SAFE_LAYERS
     except ValueError:  # nothing was launched yet
         safe = False
     return contextlib.nullcontext() if safe else _ONE_AT_A_TIME

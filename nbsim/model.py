@@ -177,9 +177,7 @@ def _checked_matrix(value: Any) -> np.ndarray:
             f"A_matrix: expected 3 x 3 finite numbers, got shape {matrix.shape}"
         )
     if not np.isfinite(matrix).all():
-        raise ValueError(
-            f"A_matrix {matrix.tolist()}: expected 3 x 3 finite numbers"
-        )
+        raise ValueError(f"A_matrix {matrix.tolist()}: expected 3 x 3 finite numbers")
     if abs(np.linalg.det(matrix)) == 0.0:
         raise ValueError("A_matrix: the three reciprocal vectors lie in one plane")
     matrix.setflags(write=False)
@@ -458,7 +456,8 @@ class Detector:
         if not inside or xmax > fpixels or ymax > spixels:
             raise ValueError(
                 f"roi {value[0]} {value[1]} {value[2]} {value[3]}: expected "
-                f"xmin <= xmax and ymin <= ymax inside the detector of {fpixels} x {spixels} pixels"
+                "xmin <= xmax and ymin <= ymax inside the detector of "
+                f"{fpixels} x {spixels} pixels"
             )
         return xmin, xmax, ymin, ymax
 

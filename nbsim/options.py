@@ -21,6 +21,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 NUMBER = re.compile(
     r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)", re.ASCII | re.IGNORECASE
@@ -1499,7 +1500,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_to_help(group: argparse._ArgumentGroup, option: Option) -> None:
-    takes: dict[str, str] = {"action": "store_true"}
+    takes: dict[str, Any] = {"action": "store_true"}
     if option.arguments:
         takes = {"metavar": option.metavar}
     group.add_argument(

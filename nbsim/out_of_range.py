@@ -82,9 +82,7 @@ def _missing(hkl: tuple[float, float, float], factors: StructureFactors) -> str:
     ]
     bounds = ", ".join(f"{axis} {_text(listed[axis])}" for axis in listed)
     index = " ".join(f"{x:.3f}" for x in hkl)
-    return (
-        f"h k l {index}: it needs {' and '.join(lacking)}, and the list has {bounds}"
-    )
+    return f"h k l {index}: it needs {' and '.join(lacking)}, and the list has {bounds}"
 
 
 def _outside(wanted: Range, listed: Range) -> list[Range]:

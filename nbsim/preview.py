@@ -33,7 +33,11 @@ HEAT = ((0, 0, 0), (70, 10, 100), (200, 60, 60), (250, 160, 30), (255, 255, 235)
 #: Pixels of the picture: from where on letters are doubled; arm of the cross.
 LARGE, CROSS_ARM = 700, 9
 CROSS_COLORS = {"inverted": (225, 30, 40), "grey": (60, 255, 90), "heat": (60, 255, 90)}
-LINE_COLORS = {"inverted": (20, 100, 200), "grey": (90, 190, 255), "heat": (90, 190, 255)}
+LINE_COLORS = {
+    "inverted": (20, 100, 200),
+    "grey": (90, 190, 255),
+    "heat": (90, 190, 255),
+}
 NOT_RENDERED = {"inverted": (214, 222, 236), "grey": (38, 44, 62), "heat": (38, 44, 62)}
 
 

@@ -19,6 +19,7 @@ from .lane_arguments import (
     tile_scratch,
     why_double,
 )
+from .vectors import cross, unit
 
 if TYPE_CHECKING:
     from .kernels.params import Job, Pixels
@@ -35,7 +36,7 @@ def cpu_backend(
     """
     from .kernels import params
     from .kernels.pixel_cpu import render_general
-    from .kernels.pixel_tiles import render_tiles
+    from .kernels.pixel_tiles import TILE, render_tiles
 
     flags = simulation.sampling
     running = flags.oversample_thick or flags.oversample_polar or flags.oversample_omega
@@ -51,6 +52,7 @@ def cpu_backend(
         pixels.active,
         job.beam.incident,
         job.beam.wavelength,
+        source_fields(job),
         job.xtal.cell_vectors,
         shape,
     )
@@ -72,7 +74,8 @@ def cpu_backend(
         lookup = cubic
         if not interpolate or lookup is None:
             lookup = nearest_lookup(simulation.structure_factors, precision)
-        return render_tiles(
+        fell = np.empty(-(-(stop - start) // TILE), np.int64)
+        render_tiles(
             start,
             stop,
             *arguments,
@@ -82,6 +85,18 @@ def cpu_backend(
             curved,
             absorbing,
             image,
+            fell,
         )
+        return min(stop, int(fell.min()))
 
     return render_ranks
+
+
+def source_fields(job: Job) -> np.ndarray:
+    """Return the E and B directions of every source, (sources, 2, 3)."""
+    axis = job.beam.polar_vector
+    fields = []
+    for ray in job.beam.incident:
+        B_in = unit(cross(axis, ray))
+        fields.append((unit(cross(ray, B_in)), B_in))
+    return np.array(fields, dtype=np.float64)

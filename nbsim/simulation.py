@@ -168,7 +168,6 @@ class Simulation:
 
         return trace_pixel(self, slow, fast)
 
-
     def resolved(self, image: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
         """Return every number as a run uses it, as plain data (-show_config json).
 

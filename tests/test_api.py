@@ -157,7 +157,7 @@ def test_simulation_can_be_sent_to_another_process(simulation):
 def test_frames_of_a_loop_cost_little_beside_the_kernel():
     """512 x 512, another orientation each time; measured: about 1 ms on 2 cores."""
     simulation = Simulation.from_args(
-        "-cell 78 78 37 -default_F 100 -N 10 -detpixels 512 -nointerpolate -oversample 1"
+        "-cell 78 78 37 -default_F 100 -N 10 -detpixels 512 -oversample 1"
     )
     out = np.empty((512, 512), np.float32)
     simulation.render(out=out, backend="cpu")
@@ -339,7 +339,9 @@ def test_masks_of_whole_numbers_and_bool(mask):
     mask = np.array(mask)
     mask[1, 2] = 0
     sim = Simulation(
-        Crystal(cell=70), StructureFactors(default_F=1.0), detector=Detector(**SMALL, mask=mask)
+        Crystal(cell=70),
+        StructureFactors(default_F=1.0),
+        detector=Detector(**SMALL, mask=mask),
     )
     image = sim.render()
     assert image[1, 2] == 0.0 and (image > 0).sum() == 23
@@ -347,8 +349,14 @@ def test_masks_of_whole_numbers_and_bool(mask):
 
 
 def test_numpy_numbers_are_numbers():
-    crystal = Crystal(cell=np.float64(70), Na=np.int64(3), misset_deg=np.array([1, 2, 3]))
-    assert (crystal.cell[0], crystal.Na, crystal.misset_deg) == (70.0, 3, (1.0, 2.0, 3.0))
+    crystal = Crystal(
+        cell=np.float64(70), Na=np.int64(3), misset_deg=np.array([1, 2, 3])
+    )
+    assert (crystal.cell[0], crystal.Na, crystal.misset_deg) == (
+        70.0,
+        3,
+        (1.0, 2.0, 3.0),
+    )
 
 
 @pytest.mark.parametrize(

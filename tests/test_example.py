@@ -24,6 +24,7 @@ def test_everything_is_there(folder):
     assert set(os.listdir(folder)) == {
         *("A.mat", "P1.hkl", "mask.img", "command.txt", "Fdump.bin"),
         *("floatimage.bin", "intimage.img", "noiseimage.img", "image.pgm", "image.tif"),
+        "image.png",
     }
 
 

@@ -10,7 +10,9 @@ import pytest
 from nbsim import Simulation, StructureFactors, out_of_range
 from nbsim.cli import main
 
-LINE = "-cell 40 50 60 -hkl few.hkl -N 3 -interpolate -detpixels 40 -pixel 1 -distance 60"
+LINE = (
+    "-cell 40 50 60 -hkl few.hkl -N 3 -interpolate -detpixels 40 -pixel 1 -distance 60"
+)
 
 
 @pytest.fixture
@@ -20,8 +22,6 @@ def few(tmp_path, monkeypatch):
     rows = np.ndindex(9, 10, 11)
     lines = [f"{h - 4} {k - 3} {l - 5} 10\n" for h, k, l in rows]
     (tmp_path / "few.hkl").write_text("".join(lines))
-
-
 
 
 def test_warning_names_pixel_index_and_list(few, capsys):

@@ -93,7 +93,9 @@ def test_ring_of_a_flat_detector_has_the_radius_of_braggs_law():
     row = picture[int(S / half)]
     line = np.flatnonzero((row == LINE_COLORS["inverted"]).all(axis=1))
     centre = F / half
-    assert line == pytest.approx([centre - radius - 0.5, centre + radius - 0.5], abs=1.0)
+    assert line == pytest.approx(
+        [centre - radius - 0.5, centre + radius - 0.5], abs=1.0
+    )
 
 
 @settings(max_examples=15)
@@ -204,7 +206,9 @@ def test_letters_differ():
 
 def test_command_writes_both_pictures(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    line = f"{CRYSTAL} -detpixels 64 -pixel 1 -seed 1 -preview p.png -preview_noise n.png"
+    line = (
+        f"{CRYSTAL} -detpixels 64 -pixel 1 -seed 1 -preview p.png -preview_noise n.png"
+    )
     assert main(line.split()) == 0
     assert "writing p.png as a picture" in capsys.readouterr().out
     sim = simulation("-detpixels 64 -pixel 1")

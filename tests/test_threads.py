@@ -12,7 +12,7 @@ import pytest
 from nbsim import Simulation, launch
 
 LINES = (
-    "-cell 70 80 90 -default_F 100 -N 5 -detpixels 96 -pixel 0.5 -phi 0 -osc 1 -phisteps 3",
+    "-cell 70 80 90 -default_F 100 -N 5 -detpixels 96 -pixel 0.5 -osc 1 -phisteps 3",
     "-cell 40 -default_F 10 -N 3 -nointerpolate -gauss_xtal -detpixels 64 -pixel 0.5",
 )
 #: The images of two threads against those of one, in a process of its own: with the
@@ -24,10 +24,13 @@ import numba
 from nbsim import Simulation
 
 LINES = {LINES!r}
+def image(simulation):
+    return simulation.render(backend="cpu").tobytes()
+
 simulations = [Simulation.from_args(line) for line in LINES]
 with ThreadPoolExecutor(2) as pool:
-    at_once = list(pool.map(lambda s: s.render(backend="cpu").tobytes(), simulations * 8))
-one_by_one = [s.render(backend="cpu").tobytes() for s in simulations] * 8
+    at_once = list(pool.map(image, 8 * simulations))
+one_by_one = [image(s) for s in simulations] * 8
 assert numba.threading_layer() == sys.argv[1], numba.threading_layer()
 assert at_once == one_by_one
 print("equal")

@@ -66,7 +66,8 @@ def check_vectorised(text, precision, register, least=INDEX_OPERATIONS):
     letter = {"double": "d", "single": "s"}[precision]
     packed = counts["p" + letter, register]
     scalar = counts["s" + letter, "xmm"]
-    assert packed >= max(least, scalar), counts
+    # Some scalar ones stand before the loop: what does not depend on the pixel.
+    assert packed >= max(least, 0.9 * scalar), counts
 
 
 def check_gathers(text, register):
@@ -161,16 +162,18 @@ def test_split_form(name, listed):
 @LISTS
 def test_fractions_of_the_split_form(listed):
     register = widest_register()
-    _, _, _, lookup, _ = prepared("any", listed, "single")
+    _, _, shape, lookup, _ = prepared("any", listed, "single")
     text = assembly(
         lanes_single.split_fractions,
         *rows(3),
         np.zeros(3),
         5.0,
+        shape,
         lookup.arguments,
         *rows(3, np.float32),
     )
-    check_vectorised(text, "double", register)
+    # Three for the index, then those of its fraction and of N times that.
+    check_vectorised(text, "double", register, least=6)
 
 
 def test_interpolation():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Write docs/command-line.md from the option table: ``python -m nbsim.tools.command_line_docs FILE``.
+"""Write docs/command-line.md: ``python -m nbsim.tools.command_line_docs FILE``.
 
 What nanoBragg.c does with an option is told here, so that the program itself does
 not carry it.
@@ -266,20 +266,20 @@ Every option of `nbsim`, made from the program's own table by
 `python -m nbsim.tools.command_line_docs docs/command-line.md`; a test keeps this page
 current. `nbsim -h` and `man nbsim` show the same options.
 
-- Options may be written with one dash or two. Longer spellings of an option that nanoBragg
-  accepts are accepted here: `-matrix` is `-mat`, `-detector_absorption` is `-detector_abs`.
+- Options may be written with one dash or two. Longer spellings of an option that
+  nanoBragg accepts are accepted here: `-matrix` is `-mat`.
 - Numbers such as `-1`, `-0.5`, `-1e-5` are arguments, never options.
 - When an option is given twice, the last one counts.
-- An unknown option is an error that names the nearest one. nanoBragg ignores it silently.
-- **Python** names the field or call of the [Python API](python.md) that an option stands for.
-- **C** names the variable of nanoBragg.c and what the program does with it. An oddity's number
-  leads to [the list in physics.md](physics.md#the-oddities-of-the-c-program).
+- An unknown option is an error that names the nearest one. nanoBragg ignores it.
+- **Python** names the field or call of the [Python API](python.md) behind an option.
+- **C** names the variable of nanoBragg.c and what the program does with it. Oddities are
+  listed in [physics.md](physics.md#the-oddities-of-the-c-program).
 """
 IGNORED = """\
 ## Read and ignored
 
-nanoBragg's README and usage text show these options, and the program never reads them. nbsim
-warns and says what to use.
+nanoBragg's README and usage text show these options, and the program never reads them.
+nbsim warns and says what to use.
 
 | option | use |
 |---|---|

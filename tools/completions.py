@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Write the completion files of bash, zsh and fish: ``python -m nbsim.tools.completions FOLDER``.
+"""Write the completion files: ``python -m nbsim.tools.completions FOLDER``.
 
 Made with shtab from the option table, so that completing costs the program nothing.
 """

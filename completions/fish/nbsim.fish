@@ -187,6 +187,7 @@ complete -c nbsim -n _shtab_nbsim_using -o example -xka "(__fish_complete_direct
 complete -c nbsim -n _shtab_nbsim_using -o show_config -xka "text json" -d 'Print every parameter as it would be used, and stop'
 complete -c nbsim -n _shtab_nbsim_using -o threads -x -d 'Number of processor threads'
 complete -c nbsim -n _shtab_nbsim_using -o device -xka "auto cpu cuda" -d 'Where to render'
+complete -c nbsim -n _shtab_nbsim_using -o warm_cache -d 'Compile every kernel for this processor, so that no later run has to, and stop'
 complete -c nbsim -n _shtab_nbsim_using -o show_devices -d 'Print the CUDA devices of this machine, with their memory and compute capability, and stop'
 complete -c nbsim -n _shtab_nbsim_using -o precision -xka "double single" -d 'Arithmetic of the kernel'
 complete -c nbsim -n _shtab_nbsim_using -o progress -d 'Show the progress of a run of more than two seconds on a terminal'

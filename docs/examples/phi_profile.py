@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 pixels = int(os.environ.get("PIXELS", "512"))
 simulation = nbsim.Simulation.from_args(
     "-mat A.mat -hkl P1.hkl -lambda 1 -N 15 -oversample 1 -distance 140 "
-    f"-detpixels {pixels} -pixel {102.4 / pixels} -phi 30 -osc 4 -phisteps 80"
+    f"-detpixels {pixels} -pixel {102.4 / pixels} -phi 30 -osc 8 -phisteps 120"
 )
 image = simulation.render()
 middle = slice(int(0.3 * pixels), int(0.7 * pixels))
