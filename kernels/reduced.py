@@ -11,7 +11,7 @@ above the first whose error vanishes against float64's rounding in an image.
 
 import math
 
-from .intrinsics import scale_by_power_of_two64, bits_of_float64, float64_of_bits
+from .intrinsics import bits_of_float64, float64_of_bits, scale_by_power_of_two64
 from .jit import lanes_inline
 
 #: Adding and subtracting 1.5 * 2^52 rounds a float64 to a whole number.

@@ -88,17 +88,16 @@ def warm_cache(say: Callable[[str], None]) -> None:
     started = time.perf_counter()
     for name, simulation, precision in every_kind():
         say(name)
-        result = simulation.run(backend="cpu", precision=precision)
-    say("single pixels")
-    for F in (StructureFactors(default_F=1.0), simulation.structure_factors):
-        Simulation(
-            simulation.crystal,
-            F,
-            detector=simulation.detector,
-            sampling=Sampling(phi_carryover=True),
-        ).run(backend="cpu")
-    say("orientation, statistics, noise, reading of lists")
-    _warm_the_rest(result)
+        simulation.run(backend="cpu", precision=precision)
+    say("single pixels, orientation, statistics, noise, reading of lists")
+    # With -phi_carryover the first pixel of a run is rendered on its own.
+    first_pixel = Simulation(
+        Crystal(cell=(100.0,)),
+        StructureFactors(default_F=1.0),
+        detector=Detector(detpixels_f=8, detpixels_s=8),
+        sampling=Sampling(phi_carryover=True),
+    )
+    _warm_the_rest(first_pixel.run(backend="cpu"))
     say(f"done in {time.perf_counter() - started:.0f} s")
 
 

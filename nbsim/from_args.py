@@ -348,8 +348,8 @@ class _Reader:
             return factors
         if self.default_F == 0.0:
             raise UsageError(
-                "no structure factors: give a list with -hkl, one value with -default_F, "
-                f"or a dump with -dump (there is no {DUMP_FILE} here)"
+                "no structure factors: give a list with -hkl, one value with "
+                f"-default_F, or a dump with -dump (there is no {DUMP_FILE} here)"
             )
         return StructureFactors(default_F=self.default_F)
 
@@ -404,8 +404,8 @@ def _build(
     crystal, detector = reader.values["crystal"], reader.values["detector"]
     if "cell" not in crystal and "mat" not in reader.files:
         raise UsageError(
-            "no crystal: give its cell (-cell 78 78 37 90 90 90) or its orientation "
-            "matrix (-mat A.mat); nbsim -h lists all options"
+            "no crystal: give its cell, as in nbsim -cell 78 78 37 -default_F 9 -N 10, "
+            "or its orientation matrix, as in nbsim -mat A.mat -hkl P1.hkl -N 10"
         )
     factors = reader.structure_factors()
     output = Output(**reader.values["output"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -136,7 +136,7 @@ def nearest_lookup(factors: StructureFactors, precision: str) -> Lookup:
     """
     from .kernels.params import SingleF, TableF
 
-    dtype = np.float32 if precision == "single" else np.float64
+    dtype: Any = np.float32 if precision == "single" else np.float64
     default_sqr = factors.default_F**2
     if factors.F is None:
         return Lookup(SingleF(factors.default_F), np.ones(1, dtype), default_sqr)
@@ -190,7 +190,7 @@ def single_reach(xtal: CrystalArgs) -> float:
     return SINGLE_LIMIT / float(np.max(np.maximum(xtal.N_cells, 1.0) * lengths))
 
 
-def narrowed(shape: tuple) -> tuple:
+def narrowed(shape: Any) -> Any:
     """Return a shape's arguments in float32."""
     return type(shape)(
         *(

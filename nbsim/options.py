@@ -1019,8 +1019,8 @@ def _output_options() -> tuple[Option, ...]:
         Option(
             "floatfile",
             OUTPUT,
-            "Photons per pixel as raw 4-byte floats; as a 32-bit floating-point TIFF if "
-            "the name ends in .tif or .tiff.",
+            "Photons per pixel as raw 4-byte floats; as a 32-bit floating-point TIFF "
+            "if the name ends in .tif or .tiff.",
             _file("the float image"),
             default="floatimage.bin",
             aliases=("floatimage",),
@@ -1164,8 +1164,8 @@ def _run_options() -> tuple[Option, ...]:
         Option(
             "example",
             RUN,
-            "Write the input files of a small example to a new folder, with the command "
-            "line that belongs to them, and render it there.",
+            "Write the input files of a small example to a new folder, with the "
+            "command line that belongs to them, and render it there.",
             (Argument("FOLDER", "the folder", "text", noun="a folder name"),),
             default="nbsim-example",
             prefixes=(),

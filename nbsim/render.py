@@ -290,7 +290,8 @@ def cpu_threads(threads: int | None) -> Iterator[None]:
     if threads is None:
         yield
         return
-    most = numba.config.NUMBA_NUM_THREADS
+    # Numba ships no types.
+    most = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
     if not 1 <= validate.integer("threads", threads) <= most:
         raise ValueError(
             f"threads {threads}: expected 1 to {most}; for more, set NUMBA_NUM_THREADS "

@@ -94,9 +94,9 @@ def cpu_backend(
 
 def source_fields(job: Job) -> np.ndarray:
     """Return the E and B directions of every source, (sources, 2, 3)."""
-    axis = job.beam.polar_vector
+    axis = job.beam.polar_vector.tolist()
     fields = []
-    for ray in job.beam.incident:
+    for ray in job.beam.incident.tolist():
         B_in = unit(cross(axis, ray))
         fields.append((unit(cross(ray, B_in)), B_in))
     return np.array(fields, dtype=np.float64)

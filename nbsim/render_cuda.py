@@ -177,11 +177,12 @@ class CudaDevice:
         if formula:
             begin, background, factor = 0.0, sampling.I_bg, formula.factor
         grid = (_blocks(stop - start), parts)
-        pixel_cuda.fill[grid, _threads()](sums, begin)
+        # numba has no types for a kernel's launch configuration.
+        pixel_cuda.fill[grid, _threads()](sums, begin)  # pyright: ignore
         self._fell_out.copy_to_device(np.array([stop]))
         self._add_all_terms(cuda, start, stop, interpolate, sums)
         reached = min(stop, int(self._fell_out.copy_to_host()[0]))
-        pixel_cuda.finish[_blocks(stop - start), _threads()](
+        pixel_cuda.finish[_blocks(stop - start), _threads()](  # pyright: ignore
             start, stop, background, factor, self._job, self._pixels, sums, values
         )
         photons = values.copy_to_host()[: reached - start]
@@ -242,12 +243,13 @@ class CudaDevice:
         started = time.perf_counter()
         if formula is None:
             kernel = pixel_cuda.add_terms_in_order
-            kernel[_blocks(work.stop - work.start), _threads()](
+            kernel[_blocks(work.stop - work.start), _threads()](  # pyright: ignore
                 work, interpolate, self._job, self._pixels, sums, self._fell_out
             )
         else:
             kernel = pixel_cuda.add_terms_kernel(formula.form, formula.lookup)
-            kernel[(_blocks(work.stop - work.start), sums.shape[0]), _threads()](
+            grid = (_blocks(work.stop - work.start), sums.shape[0])
+            kernel[grid, _threads()](  # pyright: ignore
                 work,
                 self._job,
                 self._pixels,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Automatic step counts: phi, divergence, dispersion, sensor layers, domains, subpixels.
+"""Automatic step counts: phi, sources, sensor layers, mosaic domains, subpixels.
 
 Source: nanoBragg.c, "default sampling logic". A count of 0 and a range or step
 of None mean "not given".
@@ -119,7 +119,8 @@ def sensor_layers(detector: Detector) -> Sensor:
     if mu < 0.0:
         mu = 1.0 / thick
         warnings.append(
-            f"no attenuation depth given: using the sensor's thickness, {thick * 1e6:g} um"
+            "no attenuation depth given: using the sensor's thickness, "
+            f"{thick * 1e6:g} um"
         )
     elif mu == 0.0:
         warnings.append(
@@ -159,6 +160,6 @@ def mosaic_domains(crystal: Crystal) -> Mosaicity:
 def recommended_oversample(
     xtalsize_max: float, wavelength: float, distance: float, pixel_size: float
 ) -> int:
-    """Return the subpixels per side that resolve the crystal's finest fringes; metres."""
+    """Return the subpixels per side that resolve the finest fringes; metres."""
     reciprocal_pixel_size = wavelength * distance / pixel_size
     return max(1, math.ceil(3.0 * xtalsize_max / reciprocal_pixel_size))

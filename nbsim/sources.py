@@ -57,7 +57,7 @@ def _milli(value: float | None) -> float | None:
 
 
 def _relative(offset: float, steps: Steps) -> float:
-    """Squared position of a step in its range, +-1/4 at the edges; 0/0 is nan, as in C."""
+    """Squared position in a range, 1/4 at its edges; 0/0 is nan, as in C."""
     even = 1 - steps.count % 2
     square = offset * offset - steps.step * steps.step / 4.0 * even
     return square / steps.range / steps.range if steps.range else math.nan
@@ -106,7 +106,8 @@ def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:
     angles = deviations(hdiv, vdiv, beam.round_div)
     if not angles:
         raise ValueError(
-            "divergence: the elliptical cut leaves no source; use more steps or -square_div"
+            "divergence: the elliptical cut leaves no source; use more steps or "
+            "-square_div"
         )
     count = len(angles) * dispersion.count
     positions: list[Vector] = []

@@ -157,7 +157,7 @@ def test_simulation_can_be_sent_to_another_process(simulation):
 def test_frames_of_a_loop_cost_little_beside_the_kernel():
     """512 x 512, another orientation each time; measured: about 1 ms on 2 cores."""
     simulation = Simulation.from_args(
-        "-cell 78 78 37 -default_F 100 -N 10 -detpixels 512 -oversample 1"
+        "-cell 78 78 37 -default_F 100 -N 9 -detpixels 512 -oversample 1"
     )
     out = np.empty((512, 512), np.float32)
     simulation.render(out=out, backend="cpu")

