@@ -71,7 +71,7 @@ def curved_positions(fast, slow, start, run, x, y, z):
 def make_unit(x, y, z, length):
     """Divide vectors by their length, and fill the length in."""
     vector_loop()
-    for i in range(x.shape[0]):
+    for i in range(length.shape[0]):
         distance = math.sqrt(x[i] * x[i] + y[i] * y[i] + z[i] * z[i])
         inverse = 1.0 / distance
         x[i] *= inverse

@@ -107,8 +107,10 @@ def _place_in_table(h, k, l, lookup):
         p = min(max(h, lookup.h_min), lookup.h_max)
         q = min(max(k, lookup.k_min), lookup.k_max)
         r = min(max(l, lookup.l_min), lookup.l_max)
-        # As in `lanes`, with 2^23: the table has fewer elements than that.
-        place = p * lookup.h_stride + (q * lookup.k_stride + (r + lookup.base))
+        # As in `lanes`, with 2^23: the table has fewer elements than that, and
+        # counted from its first index every step of the sum is exact.
+        in_plane = (q - lookup.k_min) * lookup.k_stride + (r - lookup.l_min)
+        place = (p - lookup.h_min) * lookup.h_stride + (in_plane + lookup.base)
         return subtract32(bits_of_float32(place), TWO23_BITS), (p != h) | (q != k) | (
             r != l
         )

@@ -156,7 +156,7 @@ class TableF(NamedTuple):
     l_max: float
     h_stride: float
     k_stride: float
-    base: float  # element of index 0 0 0, plus 2^52: see lanes.place_in_table
+    base: float  # element of index 0 0 0, plus 2^52; in single precision just 2^23
     default_F_sqr: float
 
 

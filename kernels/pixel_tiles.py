@@ -53,8 +53,7 @@ def directions(tile, n, layer, sub, run, curved):
         subpixel_size * (sub // run.oversample + 0.5),
         layer * run.detector_thickstep,
     )
-    fast, slow = tile[FAST, :n], tile[SLOW, :n]
-    dx, dy, dz = tile[DX, :n], tile[DY, :n], tile[DZ, :n]
+    fast, slow, dx, dy, dz = tile[FAST, :n], tile[SLOW], tile[DX], tile[DY], tile[DZ]
     if curved is not None:
         geometry.curved_positions(fast, slow, start, run, dx, dy, dz)
     else:
@@ -79,19 +78,18 @@ def weights(tile, n, run):
 @lanes
 def add_interpolated(tile, n, cell_vectors, shape, lookup, table, water):
     """Add the terms of every orientation, with interpolated F."""
-    term, th, tk, tl = tile[TERM, :n], tile[TH, :n], tile[TK, :n], tile[TL, :n]
-    place = tile[PLACE, :n]
+    term, th, tk, tl, place = tile[TERM], tile[TH], tile[TK], tile[TL], tile[PLACE]
     for m in range(cell_vectors.shape[0]):
         cubic_places(
             tile[SX, :n],
-            tile[SY, :n],
-            tile[SZ, :n],
-            tile[KEEP, :n],
+            tile[SY],
+            tile[SZ],
+            tile[KEEP],
             cell_vectors[m],
             shape,
             lookup,
             water,
-            tile[FELL, :n],
+            tile[FELL],
             term,
             th,
             tk,
@@ -118,11 +116,11 @@ def _accumulate(tile, n, cell_vectors, run, shape, lookup, table, mode):
     def running(tile, n, cell_vectors, run, shape, lookup, table, mode):
         weights(tile, n, run)
         multiply_terms(
-            tile[SX, :n],
-            tile[SY, :n],
-            tile[SZ, :n],
+            tile[SX],
+            tile[SY],
+            tile[SZ],
             tile[KEPT_TOTAL, :n],
-            tile[WEIGHT, :n],
+            tile[WEIGHT],
             cell_vectors,
             shape,
             lookup,
@@ -218,22 +216,24 @@ def render_tile(
     int
         The first of them that left the list while interpolating, or NEVER.
     """
-    dx, dy, dz = tile[DX, :n], tile[DY, :n], tile[DZ, :n]
-    sx, sy, sz = tile[SX, :n], tile[SY, :n], tile[SZ, :n]
-    omega, capture, polar = tile[OMEGA, :n], tile[CAPTURE, :n], tile[POLAR, :n]
-    total, kept_total, keep = tile[TOTAL, :n], tile[KEPT_TOTAL, :n], tile[KEEP, :n]
-    geometry.pixel_numbers(first, run, active, tile[FAST, :n], tile[SLOW, :n])
+    # Whole rows where a loop takes its length from another one: a slice costs much
+    # more machine code than a row.
+    dx, dy, dz, sy, sz = tile[DX], tile[DY], tile[DZ], tile[SY], tile[SZ]
+    sx, omega = tile[SX, :n], tile[OMEGA, :n]
+    capture, polar = tile[CAPTURE, :n], tile[POLAR, :n]
+    total, kept_total, keep = tile[TOTAL], tile[KEPT_TOTAL], tile[KEEP, :n]
+    geometry.pixel_numbers(first, run, active, tile[FAST, :n], tile[SLOW])
     fill(total, start_value(run, mode))
     fill(polar, 1.0 if run.nopolar else 0.0)
     fill(keep, 1.0)
-    fill(tile[FELL, :n], 0.0)
+    fill(tile[FELL], 0.0)
     polar_missing = not run.nopolar
     for layer in range(run.detector_thicksteps):
         fill(capture, 1.0 if run.detector_thick == 0.0 else 0.0)
         for sub in range(run.oversample * run.oversample):
             directions(tile, n, layer, sub, run, curved)
             if layer + sub == 0 or run.oversample_omega:
-                geometry.solid_angles(tile[AIRPATH, :n], run, omega)
+                geometry.solid_angles(tile[AIRPATH], run, omega)
             if absorbing is not None:
                 geometry.absorbed_fractions(
                     layer, run.oversample_thick, dx, dy, dz, run, capture
@@ -350,7 +350,7 @@ def tile_omega(first, tile, n, run, active, curved):
     C: ``omega_sum``. Without -oversample_omega every layer and subpixel counts
     with the solid angle of the first.
     """
-    geometry.pixel_numbers(first, run, active, tile[FAST, :n], tile[SLOW, :n])
+    geometry.pixel_numbers(first, run, active, tile[FAST, :n], tile[SLOW])
     omega = tile[OMEGA, :n]
     layers = run.detector_thicksteps if run.oversample_omega else 1
     subpixels = run.oversample * run.oversample if run.oversample_omega else 1
@@ -358,7 +358,7 @@ def tile_omega(first, tile, n, run, active, curved):
     for layer in range(layers):
         for sub in range(subpixels):
             directions(tile, n, layer, sub, run, curved)
-            geometry.solid_angles(tile[AIRPATH, :n], run, omega)
+            geometry.solid_angles(tile[AIRPATH], run, omega)
             for i in range(n):
                 total += omega[i]
     if run.oversample_omega:

@@ -129,10 +129,19 @@ def test_square(N, args, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("N", [5, 20, 100, 1000])
+@pytest.mark.parametrize("N", [5, 20, 100, 400])
 def test_round(N, form):
     simulation = simulate(N, pixel_size_mm(N, form), "-round_xtal")
     check_bounds(simulation, *both(simulation))
+
+
+@pytest.mark.parametrize("args", ["-N 401", "-N 201 -fudge 4"])
+def test_large_round_crystal_is_rendered_in_double(args):
+    command = f"-cell 100 -default_F 1 -round_xtal -detpixels 8 -oversample 1 {args}"
+    simulation = Simulation.from_args(command)
+    result = simulation.run(backend="cpu", precision="single")
+    assert "round crystal of more than 400 cells" in result.why_double
+    assert result.image.tobytes() == simulation.render(backend="cpu").tobytes()
 
 
 @pytest.mark.parametrize("N", [5, 20, 100, 1000])
