@@ -8,7 +8,6 @@ Frozen dataclasses: change one with `dataclasses.replace`. A field that is None
 from __future__ import annotations
 
 import math
-import numbers
 import os
 import time
 from dataclasses import dataclass
@@ -17,6 +16,13 @@ from typing import Any
 import numpy as np
 
 from . import validate
+from .model_checks import (
+    checked_cell,
+    checked_mask,
+    checked_matrix,
+    checked_misset,
+    checked_sources,
+)
 from .noise import MAX_SEED
 from .structure_factors import StructureFactors
 
@@ -141,11 +147,11 @@ class Crystal:
         if self.cell is None and self.A_matrix is None:
             raise ValueError("a crystal needs a cell or an A matrix (-cell or -mat)")
         if self.cell is not None:
-            _set(self, cell=_checked_cell(self.cell))
+            _set(self, cell=checked_cell(self.cell))
         if self.A_matrix is not None:
-            _set(self, A_matrix=_checked_matrix(self.A_matrix))
+            _set(self, A_matrix=checked_matrix(self.A_matrix))
         if self.misset_deg is not None:
-            _set(self, misset_deg=_checked_misset(self.misset_deg))
+            _set(self, misset_deg=checked_misset(self.misset_deg))
         _seeds(self, "misset_seed mosaic_seed")
         if self.misset_deg == "random" and self.misset_seed is None:
             _set(self, misset_seed=clock_seed())
@@ -155,66 +161,6 @@ class Crystal:
         _numbers(self, "degrees", "mosaic_spread_deg", low=0.0, high=360.0)
         _numbers(self, "um", "water_um", low=0.0)
         validate.choice("shape", self.shape, SHAPES)
-
-
-def _checked_misset(value: Any) -> Vector | str:
-    what = "three angles in degrees or 'random'"
-    if isinstance(value, str):
-        if value != "random":
-            raise ValueError(f"misset_deg {value!r}: expected {what}")
-        return value
-    angles = validate.sequence("misset_deg", value, what)
-    if len(angles) != 3:
-        raise ValueError(f"misset_deg {value!r}: expected {what}")
-    x, y, z = (validate.number("misset_deg", a, "degrees") for a in angles)
-    return x, y, z
-
-
-def _checked_matrix(value: Any) -> np.ndarray:
-    matrix = validate.table("A_matrix", value, "3 x 3 finite numbers")
-    if matrix.shape != (3, 3):
-        raise ValueError(
-            f"A_matrix: expected 3 x 3 finite numbers, got shape {matrix.shape}"
-        )
-    if not np.isfinite(matrix).all():
-        raise ValueError(f"A_matrix {matrix.tolist()}: expected 3 x 3 finite numbers")
-    if abs(np.linalg.det(matrix)) == 0.0:
-        raise ValueError("A_matrix: the three reciprocal vectors lie in one plane")
-    matrix.setflags(write=False)
-    return matrix
-
-
-def _checked_cell(value: Any) -> tuple[float, ...]:
-    """Fill missing lengths with a and missing angles with 90, and check the cell."""
-    if isinstance(value, numbers.Real):
-        value = (value,)
-    given = validate.sequence("cell", value, "1 to 6 numbers")
-    if not 1 <= len(given) <= 6:
-        raise ValueError(f"cell: expected 1 to 6 numbers, got {len(given)}")
-    lengths = [
-        validate.number("cell length", x, "A", low=0.0, open_low=True)
-        for x in given[:3]
-    ]
-    angles = [
-        validate.number("cell angle", x, "degrees", low=0.0, high=180.0, open_low=True)
-        for x in given[3:]
-    ]
-    lengths += [lengths[0]] * (3 - len(lengths))
-    angles += [90.0] * (3 - len(angles))
-    alpha, beta, gamma = angles
-    possible = (
-        alpha < beta + gamma
-        and beta < gamma + alpha
-        and gamma < alpha + beta
-        and alpha + beta + gamma < 360.0
-        and max(angles) < 180.0
-    )
-    if not possible:
-        raise ValueError(
-            f"cell angles {alpha:g} {beta:g} {gamma:g}: no cell has these three angles "
-            "(each must be smaller than the sum of the others, all below 360 together)"
-        )
-    return (*lengths, *angles)
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,25 +237,7 @@ class Beam:
         _flags(self, "nopolar round_div")
         _vectors(self, "beam_vector polar_vector")
         if self.sources is not None:
-            _set(self, sources=_checked_sources(self.sources))
-
-
-def _checked_sources(value: Any) -> np.ndarray:
-    what = "rows of 1 to 5 numbers"
-    array = validate.table("sources", value, what)
-    if array.shape[0] < 1 or not 1 <= array.shape[1] <= 5:
-        raise ValueError(f"sources: expected {what}, got shape {array.shape}")
-    full = np.full((array.shape[0], 5), np.nan)
-    full[:, : array.shape[1]] = array
-    bad = np.isinf(full).any(axis=1) | (full[:, 4] <= 0)
-    if bad.any():
-        raise ValueError(
-            f"sources: row {bad.argmax()} is {full[bad.argmax()].tolist()}: expected "
-            "a finite position and weight, and a wavelength greater than 0 m (nan: "
-            "take the default)"
-        )
-    full.setflags(write=False)
-    return full
+            _set(self, sources=checked_sources(self.sources))
 
 
 @dataclass(frozen=True, eq=False)
@@ -406,7 +334,7 @@ class Detector:
         if self.convention is not None:
             validate.choice("convention", self.convention, CONVENTIONS)
         if self.mask is not None:
-            _set(self, mask=_checked_mask(self.mask, self.shape))
+            _set(self, mask=checked_mask(self.mask, self.shape))
         if self.roi is not None:
             _set(self, roi=self._checked_roi(self.roi))
 
@@ -460,19 +388,6 @@ class Detector:
                 f"{fpixels} x {spixels} pixels"
             )
         return xmin, xmax, ymin, ymax
-
-
-def _checked_mask(value: Any, shape: tuple[int, int]) -> np.ndarray:
-    mask = np.asarray(value)
-    if mask.dtype.kind not in "bui":
-        raise TypeError(
-            f"mask: expected an array of bool or whole numbers, got {mask.dtype}"
-        )
-    if mask.shape != shape:
-        raise ValueError(
-            f"mask: its shape is {mask.shape}, the detector's (slow, fast) is {shape}"
-        )
-    return mask
 
 
 @dataclass(frozen=True, eq=False)
