@@ -34,9 +34,9 @@ def test_installed_subpackage_is_that_of_the_source_tree(name):
     assert _files(INSTALLED / name) == expected
 
 
-def test_installed_package_is_that_of_the_source_tree(record_testsuite_property):
+def test_installed_package_is_that_of_the_source_tree(record_property):
     # .ci/run reads this, to see that the tests ran on the wheel.
-    record_testsuite_property("nbsim_folder", str(INSTALLED))
+    record_property("nbsim_folder", str(INSTALLED))
     assert _files(INSTALLED) == _files(SOURCE / "nbsim")
 
 
