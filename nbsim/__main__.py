@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``python -m nbsim`` is the command ``nbsim``."""
 
-import sys
-
-from .cli import main
+from .cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

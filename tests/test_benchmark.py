@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 import nbsim
-from nbsim.tools import benchmark
+from nbsim import device
+from nbsim.tools import benchmark, benchmark_cuda, benchmark_cuda_times
 from nbsim.tools import benchmark_measure as measuring
 from nbsim.tools import benchmark_process
 from nbsim.tools.benchmark_measure import Disagreement, Row, Timing, check_images
 from nbsim.tools.benchmark_workloads import (
+    CUDA_WORKLOADS,
+    LARGE_LARGEST_INDEX,
     LYSOZYME_CELL_A,
     SAXS_LARGEST_INDEX,
     WORKLOADS,
@@ -265,3 +268,164 @@ def test_memory_is_that_of_the_image(monkeypatch):
     beyond = content["peaks"][2048] - content["alone"]
     image = 4 * 2048**2
     assert image <= beyond <= 10 * image
+
+
+CUDA_ROW = dict(difference=0.0, upload=1.0, download=1.0, run=1.0, command=1.0)
+
+
+def test_without_a_device_one_sentence(monkeypatch, capsys):
+    problem = "no NVIDIA driver is installed"
+    monkeypatch.setattr(device, "cuda_problem", lambda: problem)
+    assert benchmark.main(["--device", "cuda", "--json", "/nowhere/x"]) == 1
+    said = capsys.readouterr()
+    sentence = f"error: no CUDA device can be used: {problem}\n"
+    assert said.err == f"nbsim-benchmark: {sentence}"
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    "words, reason",
+    [
+        (["--device", "cuda:0,1"], "--device cuda:0,1: expected one device"),
+        (["--device", "cuda", "--workloads", "seed"], "--workloads seed: expected"),
+    ],
+)
+def test_what_a_cuda_benchmark_refuses(capsys, words, reason):
+    assert benchmark.main(words) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_wrong_cuda_image_has_no_times(monkeypatch, tmp_path, capsys):
+    asked = []
+
+    def measure_row(row, simulation, words, check, options):
+        asked.append((row.precision, check))
+        raise Disagreement("the images differ")
+
+    monkeypatch.setattr(benchmark_cuda, "choose", lambda request, count: (0,))
+    monkeypatch.setattr(benchmark_cuda, "device_lines", lambda: ["cuda:0  H200"])
+    monkeypatch.setattr(benchmark_cuda, "reference_rows", lambda *arguments: "rows")
+    monkeypatch.setattr(benchmark_cuda, "measure_row", measure_row)
+    monkeypatch.delenv(benchmark.C_BIN, raising=False)
+    report = tmp_path / "report.json"
+    words = ["--device", "cuda", "--workloads", "still_1024", "--json", str(report)]
+    status, said = run(capsys, *words)
+    assert status == 3
+    assert asked == [(p, (slice(0, 256), "rows")) for p in ("double", "single")]
+    lines = said.out.splitlines()
+    assert lines[0] == "cuda:0  H200"
+    assert lines[-1].startswith(
+        "| still_1024 | single | 6.55e+04 | FAIL: the images differ |"
+    )
+    rows = json.loads(report.read_text())["rows"]
+    assert {row["kernel"] for row in rows} == {row["run"] for row in rows} == {None}
+
+
+def test_rows_of_the_cuda_table():
+    names = ["CUDA port", "C"]
+    good = benchmark_cuda.CudaRow("a", "double", 1e9, kernel=18e-3, **CUDA_ROW)
+    good.others = {"CUDA port": (27e-3, 0.25), "C": "FAIL: no image"}
+    noisy = benchmark_cuda.CudaRow("a", "single", 1e9, kernel=2e-3, **CUDA_ROW)
+    noisy.others = {"CUDA port": "refused", "C": (-1e-3, 0.25)}
+    failed = benchmark_cuda.CudaRow("a", "double", 1e9, "no image")
+    assert (good.failed, noisy.failed, failed.failed) == (True, False, True)
+    rows = [benchmark_cuda.format_cuda_row(r, names) for r in (good, noisy, failed)]
+    lines = [*benchmark_cuda.titles(names)[1:], *rows]
+    assert {line.count("|") for line in lines} == {18}
+    assert "| 18 | 18 | 50% |" in rows[0]
+    assert "| 27 | 1.5 | 0.25 | FAIL: no image |" in rows[0]
+    assert "| 2 | 2 | 200% |" in rows[1]
+    assert rows[1].endswith("| refused |  |  | ? | ? | 0.25 |")
+
+
+@pytest.mark.parametrize(
+    "precision, value, reason",
+    [
+        ("double", 1e-2 + 2e-6, "of the brightest"),
+        ("double", 1e-2 + 5e-7, "of its value"),
+        ("double", 1e-2 + 5e-8, None),
+        ("single", 1e-2 + 5e-7, None),
+        ("single", 1e-2 + 5e-6, "of its value"),
+        ("single", np.nan, "of the brightest"),
+    ],
+)
+def test_check_of_a_cuda_image(precision, value, reason):
+    expected = np.array([[1.0, 1e-2], [0.0, 1e-9]], np.float32)
+    image = np.array([[1.0, value], [1e-8, 0.0]], np.float32)
+    if reason is None:
+        worst = benchmark_cuda.check_against_cpu(image, expected, precision)
+        assert worst == pytest.approx(value - 1e-2, rel=0.02)
+        return
+    with pytest.raises(Disagreement, match=reason):
+        benchmark_cuda.check_against_cpu(image, expected, precision)
+
+
+@pytest.mark.parametrize(
+    "count, rows",
+    [(1e6, (0, 100)), (8e9, (37, 62)), (1e15, (49, 50))],
+)
+def test_rows_that_the_processor_checks(monkeypatch, count, rows):
+    monkeypatch.setattr(benchmark_cuda, "evaluations", lambda simulation: count)
+    simulation = SimpleNamespace(detector=SimpleNamespace(shape=(100, 7)))
+    assert benchmark_cuda.rows_to_check(simulation) == slice(*rows)
+
+
+def test_cuda_workloads_are_large_enough():
+    counts = {
+        workload.name: measuring.evaluations(
+            nbsim.Simulation.from_args(command_options(workload, False, Path()))
+        )
+        for workload in CUDA_WORKLOADS
+        if "{" not in workload.words
+    }
+    assert counts["still_1024"] == 2.0**20
+    assert counts["mosaic_1000"] == counts["phi_10_mosaic_100"] == 1000 * 2.0**20
+    assert counts["oversample_4"] == 2.0**26
+    assert max(counts.values()) > 1e10
+    assert (2 * LARGE_LARGEST_INDEX + 1) ** 3 >= 5e6
+
+
+def test_launches_are_timed_between_start_and_wait():
+    calls = []
+
+    class Device:
+        def _launch(self, cuda, work, interpolate, sums):
+            calls.append(work)
+            cuda.synchronize()
+
+    def stop():
+        calls.append("stop")
+        return lambda: float(len(calls))
+
+    cuda = SimpleNamespace(synchronize=lambda: calls.append("wait"))
+    clock = benchmark_cuda_times.Clock(cuda, lambda: calls.append("start"), stop)
+    gpu = Device()
+    with benchmark_cuda_times.timed_launches(gpu, clock) as spent:
+        gpu._launch(None, "first", False, None)
+        gpu._launch(None, "second", False, None)
+    assert calls[:4] == ["start", "first", "stop", "wait"]
+    assert calls[4:] == ["start", "second", "stop", "wait"]
+    assert spent == [4.0, 8.0]
+    gpu._launch(cuda, "third", False, None)
+    assert calls[8:] == ["third", "wait"] and len(spent) == 2
+
+
+def test_other_program_beside_the_cuda_device(monkeypatch, tmp_path):
+
+    @contextlib.contextmanager
+    def record(program, words, timeout):
+        yield (2.0 if "-roi" in words else 5.0), tmp_path
+
+    monkeypatch.setattr(benchmark_cuda, "timed_run", record)
+    written = np.array([1.0, 0.5], np.float32)
+    monkeypatch.setattr(benchmark_cuda, "float_image", lambda folder: written)
+    options = SimpleNamespace(repeat=2, timeout=1.0)
+    port = measuring.Program("CUDA port", ("port",), agreement=1e-4)
+    still, gauss = CUDA_WORKLOADS[0], CUDA_WORKLOADS[-1]
+
+    def other(workload, image):
+        return benchmark_cuda.measure_other(port, workload, [], image, options)
+
+    assert other(still, written) == (3.0, 5.0)
+    assert other(gauss, written) == "refused"
+    assert str(other(still, 2 * written)).startswith("FAIL: the images differ by 1 ")

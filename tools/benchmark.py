@@ -26,6 +26,7 @@ from nbsim.tools.benchmark_measure import (
     timed_run,
 )
 from nbsim.tools.benchmark_workloads import (
+    CUDA_WORKLOADS,
     WORKLOADS,
     Workload,
     chosen_workloads,
@@ -55,7 +56,9 @@ def build_parser() -> argparse.ArgumentParser:
             "images agree, and print the time of one evaluation and of the whole "
             "command for both, with their ratios. Builds nothing: the C program, "
             "compiled with -O3 -fopenmp, is the user's own. Takes about eight minutes "
-            "on two processors."
+            "on two processors. On a CUDA device: check nbsim's images against the "
+            "processor's, and print the times of the kernels, of the transfers and of "
+            "whole runs; other programs are optional."
         ),
         epilog=(
             "Exit status: 0 every image agrees, 3 one does not (its row says FAIL and "
@@ -81,11 +84,18 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="threads of both programs (default: all processors)",
     )
-    add("--precision", choices=PRECISIONS, default="double", help="of nbsim")
+    add(
+        "--precision",
+        choices=PRECISIONS,
+        help="of nbsim (default double; on a CUDA device both)",
+    )
     add(
         "--workloads",
         metavar="NAME,...",
-        help=f"which ones: {', '.join(w.name for w in WORKLOADS)} (default: all)",
+        help=(
+            f"which ones: {', '.join(w.name for w in WORKLOADS)}; on a CUDA device: "
+            f"{', '.join(w.name for w in CUDA_WORKLOADS)} (default: all)"
+        ),
     )
     add(
         "--repeat",
@@ -124,6 +134,10 @@ def _run(words: list[str]) -> int:
     options = build_parser().parse_args(words)
     options.c_bin = options.c_bin or os.environ.get(C_BIN)
     _check(options)
+    cuda = parse_device(options.device, "--device").kind == "cuda"
+    if cuda and not (options.startup or options.memory):
+        return _run_cuda(options, words)
+    options.precision = options.precision or PRECISIONS[0]
     if options.startup or options.memory:
         return _run_mode(options, words)
     workloads = chosen_workloads(options.workloads)
@@ -332,6 +346,26 @@ def _derived(row: Row, share: float | None) -> dict[str, Any]:
         **{n: r and dataclasses.asdict(r) for n, r in ratios.items()},
         "peak_share": share,
     }
+
+
+def _run_cuda(options: argparse.Namespace, words: list[str]) -> int:
+    """Time a CUDA device instead."""
+    from nbsim.tools import benchmark_cuda
+
+    rows = []
+    for lines, row in benchmark_cuda.measure_cuda(options, progress):
+        for line in lines:
+            print(line, flush=True)
+        if row is not None:
+            rows.append(row)
+    if options.json:
+        content = {
+            "run": run_metadata(NAME, words),
+            "environment": environment(),
+            "rows": [row.content() for row in rows],
+        }
+        write_json(Path(options.json), content)
+    return DIVERGED if any(row.failed for row in rows) else 0
 
 
 def _run_mode(options: argparse.Namespace, words: list[str]) -> int:

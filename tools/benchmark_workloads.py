@@ -21,6 +21,7 @@ OPERATIONS_FEW_CELLS = (85, 73)
 LYSOZYME_CELL_A = (78.0, 78.0, 37.0)
 LYSOZYME_RESOLUTION_A = 1.3
 SAXS_LARGEST_INDEX = 22
+LARGE_LARGEST_INDEX = 85
 
 #: Renders one pixel; everything else (start, input, output) stays as it is.
 ONE_PIXEL = ("-roi", "0", "0", "0", "0")
@@ -46,6 +47,8 @@ class Workload:
         Per evaluation, see `OPERATIONS_ANY_N`; None: not counted.
     noise
         What is measured is the noise image, not the rendering.
+    not_for_port
+        Why the CUDA port cannot render it; None: it can.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Workload:
     nbsim_words: tuple[str, ...] = ()
     operations: tuple[int, int] | None = None
     noise: bool = False
+    not_for_port: str | None = None
 
 
 CUBIC = "-cell 100 100 100 90 90 90 -default_F 100 -lambda 1 -seed 1 -oversample 1"
@@ -62,6 +66,13 @@ NEAR = f"{CUBIC} -distance 100 -detpixels 1024 -pixel 0.1 -nonoise"
 FIFTY = "-mosaic 0.5 -mosaic_domains 50"
 MANY = "-mosaic 0.5 -mosaic_domains 1000 -detpixels 256 -pixel 0.4"
 TETRAGONAL = "-cell 78 78 37 90 90 90 -misset 10 20 30 -lambda 1 -seed 1 -nonoise"
+# Every index must be inside the list, with two points to spare: C stops
+# interpolating at the first that is not.
+SAXS = (
+    "-cell 250 250 250 90 90 90 -misset 10 20 30 -hkl {saxs} -N 1 -interpolate "
+    "-oversample 1 -lambda 1 -distance 1000 -detpixels 1024 -pixel 0.1 -seed 1 "
+    "-mosaic 0.5 -nonoise"
+)
 QUARTER = "-detpixels 256 -pixel 0.4"
 
 WORKLOADS = (
@@ -113,11 +124,7 @@ WORKLOADS = (
     Workload("tophat", f"{NEAR} -N 3 -tophat_spots -fudge 0.4 {FIFTY}", QUARTER),
     Workload(
         "tricubic",
-        # Every index must be inside the list, with two points to spare: C stops
-        # interpolating at the first that is not.
-        "-cell 250 250 250 90 90 90 -misset 10 20 30 -hkl {saxs} -N 1 -interpolate "
-        "-oversample 1 -lambda 1 -distance 1000 -detpixels 1024 -pixel 0.1 -seed 1 "
-        "-mosaic 0.5 -mosaic_domains 20 -nonoise",
+        f"{SAXS} -mosaic_domains 20",
         QUARTER,
     ),
     Workload(
@@ -143,8 +150,53 @@ WORKLOADS = (
     ),
 )
 
+THOUSAND = "-mosaic 0.5 -mosaic_domains 1000"
+LARGE = "-detpixels 4096 -pixel 0.025"
+SMALL = "-detpixels 64 -pixel 1.6"
+REFUSED = "refused"
 
-def chosen_workloads(names: str | None) -> list[Workload]:
+#: For `nbsim.tools.benchmark_cuda`: up to 1.7e10 evaluations.
+CUDA_WORKLOADS = (
+    Workload("still_1024", f"{NEAR} -N 20", QUARTER),
+    Workload("still_4096", f"{NEAR} -N 20 {LARGE}", QUARTER),
+    Workload("mosaic_1000", f"{NEAR} -N 20 {THOUSAND}", SMALL),
+    Workload("mosaic_1000_few", f"{NEAR} -N 5 {THOUSAND}", SMALL),
+    Workload("mosaic_1000_4096", f"{NEAR} -N 20 {THOUSAND} {LARGE}", SMALL),
+    Workload(
+        "phi_10_mosaic_100",
+        # From 5 degrees: C leaves the crystal where it was at steps with phi = 0.
+        f"{NEAR} -N 20 -phi 5 -osc 1 -phisteps 10 -mosaic 0.5 -mosaic_domains 100",
+        SMALL,
+    ),
+    Workload(
+        "oversample_4",
+        f"{NEAR} -N 20 -oversample 4 -detpixels 2048 -pixel 0.05",
+        QUARTER,
+    ),
+    Workload(
+        "hkl_5_million",
+        f"{NEAR} -N 20 -hkl {{large}} {FIFTY}",
+        SMALL,
+        not_for_port="its reflections are counted in 16 bits",
+    ),
+    Workload(
+        "tricubic",
+        f"{SAXS} -mosaic_domains 100",
+        SMALL,
+        not_for_port=REFUSED,
+    ),
+    Workload(
+        "gauss",
+        f"{NEAR} -N 5 -gauss_xtal {THOUSAND}",
+        SMALL,
+        not_for_port=REFUSED,
+    ),
+)
+
+
+def chosen_workloads(
+    names: str | None, among: Sequence[Workload] = WORKLOADS
+) -> list[Workload]:
     """Return the workloads of a comma-separated list; None: all.
 
     Raises
@@ -152,9 +204,9 @@ def chosen_workloads(names: str | None) -> list[Workload]:
     ValueError
         For a name that there is none of.
     """
-    known = {workload.name: workload for workload in WORKLOADS}
+    known = {workload.name: workload for workload in among}
     if names is None:
-        return list(WORKLOADS)
+        return list(among)
     for name in names.split(","):
         if name not in known:
             raise ValueError(f"--workloads {name}: expected {', '.join(known)}")
@@ -180,6 +232,7 @@ def command_options(workload: Workload, quick: bool, inputs: Path) -> list[str]:
     lists: dict[str, Callable[[], np.ndarray]] = {
         "{hkl}": lysozyme_indices,
         "{saxs}": saxs_indices,
+        "{large}": large_indices,
     }
     for i, word in enumerate(words):
         if word in lists:
@@ -205,6 +258,11 @@ def lysozyme_indices() -> np.ndarray:
 def saxs_indices() -> np.ndarray:
     """Return a full cube of h, k, l."""
     return _box([SAXS_LARGEST_INDEX] * 3)
+
+
+def large_indices() -> np.ndarray:
+    """Return five million h, k, l, beyond what the CUDA workloads' images reach."""
+    return _box([LARGE_LARGEST_INDEX] * 3)
 
 
 def _box(largest: Sequence[int]) -> np.ndarray:
