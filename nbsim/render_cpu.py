@@ -93,7 +93,10 @@ def cpu_backend(
 
 
 def source_fields(job: Job) -> np.ndarray:
-    """Return the E and B directions of every source, (sources, 2, 3)."""
+    """Return the E and B directions of every source, (sources, 2, 3).
+
+    As `polarization.field_axes`, which would have to be compiled to be called here.
+    """
     axis = job.beam.polar_vector.tolist()
     fields = []
     for ray in job.beam.incident.tolist():
