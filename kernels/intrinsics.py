@@ -30,6 +30,51 @@ def vector_loop(typing_context):
     return types.void(), codegen
 
 
+@intrinsic
+def call_at(typing_context, address, arguments):
+    """Call the C function at an address; it takes these arguments, returns int64.
+
+    What is called so is neither inlined nor compiled again with its caller.
+    """
+    kinds = arguments.types
+
+    def codegen(context, builder, signature, values):
+        address, packed = values
+        function = ir.FunctionType(
+            ir.IntType(64), [context.get_value_type(kind) for kind in kinds]
+        )
+        return builder.call(
+            builder.inttoptr(address, ir.PointerType(function)),
+            [builder.extract_value(packed, i) for i in range(len(kinds))],
+        )
+
+    return types.int64(address, arguments), codegen
+
+
+@intrinsic
+def pointer_to(typing_context, place, element):
+    """Return an address, or a pointer, as a pointer to a type of element."""
+    result = types.CPointer(element.instance_type)
+
+    def codegen(context, builder, signature, arguments):
+        cast = builder.bitcast
+        if isinstance(place, types.Integer):
+            cast = builder.inttoptr
+        return cast(arguments[0], context.get_value_type(result))
+
+    return result(place, element), codegen
+
+
+@intrinsic
+def advanced(typing_context, pointer, elements):
+    """Return a pointer so many elements further on."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return pointer(pointer, types.intp), codegen
+
+
 def _bitcast(source, target, llvm_type):
     def codegen(context, builder, signature, arguments):
         return builder.bitcast(arguments[0], llvm_type)
@@ -94,16 +139,6 @@ def scale_by_power_of_two32(typing_context, bits, n_bits):
 
 
 @intrinsic
-def subtract32(typing_context, x, y):
-    """Return x - y of uint32 as uint64, without numba's signed widening."""
-
-    def codegen(context, builder, signature, arguments):
-        return builder.zext(builder.sub(arguments[0], arguments[1]), ir.IntType(64))
-
-    return types.uint64(types.uint32, types.uint32), codegen
-
-
-@intrinsic
 def weighted_cube(typing_context, table, first, k_stride, h_stride, wh, wk, wl):
     """Return sum wh[p] wk[q] wl[r] table[first + p h_stride + q k_stride + r].
 
@@ -127,8 +162,7 @@ def weighted_cube(typing_context, table, first, k_stride, h_stride, wh, wk, wl):
         return total
 
     def codegen(context, builder, signature, arguments):
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        plane, k_stride, h_stride = arguments[1:4]
+        table, plane, k_stride, h_stride = arguments[:4]
         wh, wk, wl = (
             [builder.extract_value(weights, i) for i in range(4)]
             for weights in arguments[4:]
@@ -138,7 +172,7 @@ def weighted_cube(typing_context, table, first, k_stride, h_stride, wh, wk, wl):
         for _ in range(4):
             line, rows = plane, []
             for _ in range(4):
-                place = builder.gep(array.data, [line])
+                place = builder.gep(table, [line])
                 place = builder.bitcast(place, ir.PointerType(four))
                 rows.append(builder.load(place, align=8))
                 line = builder.add(line, k_stride)

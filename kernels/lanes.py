@@ -11,8 +11,12 @@ from numba.extending import overload
 
 from . import params, reduced
 from .intrinsics import bits_of_float64, subtract64, vector_loop
-from .jit import LANE_FASTMATH, lanes
+from .jit import LANE_FASTMATH
 
+#: Pixels per tile: the arrays of an inner loop fill a third of an L1 cache.
+TILE = 512
+#: Rows of scratch that a loop may use.
+SCRATCH_ROWS = 5
 TWO52 = 2.0**52
 TWO52_BITS = np.float64(TWO52).view(np.uint64)
 OPTIONS = {"error_model": "numpy", "fastmath": LANE_FASTMATH}
@@ -111,76 +115,118 @@ def _is_dark(dh, dk, dl, shape):
     return lambda dh, dk, dl, shape: False
 
 
-@lanes
-def add_terms(sx, sy, sz, total, cell_vectors, shape, lookup, table):
+def add_terms(
+    sx,
+    sy,
+    sz,
+    total,
+    weight,
+    keep,
+    fell,
+    scratch,
+    n,
+    cells,
+    orientations,
+    shape,
+    lookup,
+    table,
+    factor,
+    water,
+):
     """Add the terms of every orientation to the pixels of a tile.
+
+    All loops over orientations have these arguments, and are called by address
+    (`intrinsics.call_at`): the loops around them need not be compiled again for
+    every shape and lookup. `lane_loops` compiles them.
 
     Parameters
     ----------
     sx, sy, sz
-        (n,) scattering vectors, 1/m.
+        Pointers to n scattering vectors, 1/m.
     total
-        (n,) sums; F_cell^2 F_latt^2 up to a constant factor is added.
-    cell_vectors
-        (orientations, 3, 3) m.
+        Pointer to n sums; F_cell^2 F_latt^2 up to a constant factor is added.
+    weight, keep, fell
+        Pointers to n numbers each: factor of a pixel (`multiply_terms`), 0 for
+        pixels that do not count and 1 for those that leave the list (`lanes_cubic`).
+    scratch
+        Pointer to float64 [SCRATCH_ROWS, TILE].
+    n
+        Pixels, at most TILE.
+    cells, orientations
+        Pointer to float64 [orientations, 3, 3], m; their number.
     shape, lookup
-        Their types choose the formulas.
+        Pointers to named tuples of `params`, whose types choose the formulas.
     table
-        (elements,) F_cell, flat. Indexed in the loop itself, not passed on: see
-        `params.TableF`.
+        Pointer to F_cell.
+    factor
+        Constant factor of a term, used where it cannot be applied at the end.
+    water
+        Whether there is a water background.
+
+    Returns
+    -------
+    int
+        Nothing of interest.
     """
     vector_loop()
-    for m in range(cell_vectors.shape[0]):
-        ax, ay, az = cell_vectors[m, 0, 0], cell_vectors[m, 0, 1], cell_vectors[m, 0, 2]
-        bx, by, bz = cell_vectors[m, 1, 0], cell_vectors[m, 1, 1], cell_vectors[m, 1, 2]
-        cx, cy, cz = cell_vectors[m, 2, 0], cell_vectors[m, 2, 1], cell_vectors[m, 2, 2]
-        for i in range(total.shape[0]):
+    form, find = shape[0], lookup[0]
+    for m in range(0, 9 * orientations, 9):
+        ax, ay, az = cells[m], cells[m + 1], cells[m + 2]
+        bx, by, bz = cells[m + 3], cells[m + 4], cells[m + 5]
+        cx, cy, cz = cells[m + 6], cells[m + 7], cells[m + 8]
+        for i in range(n):
             h = ax * sx[i] + ay * sy[i] + az * sz[i]
             k = bx * sx[i] + by * sy[i] + bz * sz[i]
             l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-            h0 = nearest(h, shape, lookup)
-            k0 = nearest(k, shape, lookup)
-            l0 = nearest(l, shape, lookup)
-            term = spot(h - h0, k - k0, l - l0, shape)
-            place, outside = place_in_table(h0, k0, l0, lookup)
-            total[i] += term * F_sqr(table[place], outside, lookup)
+            h0 = nearest(h, form, find)
+            k0 = nearest(k, form, find)
+            l0 = nearest(l, form, find)
+            term = spot(h - h0, k - k0, l - l0, form)
+            place, outside = place_in_table(h0, k0, l0, find)
+            total[i] += term * F_sqr(table[place], outside, find)
+    return 0
 
 
-@lanes
 def multiply_terms(
-    sx, sy, sz, total, weight, cell_vectors, shape, lookup, table, factor, water
+    sx,
+    sy,
+    sz,
+    total,
+    weight,
+    keep,
+    fell,
+    scratch,
+    n,
+    cells,
+    orientations,
+    shape,
+    lookup,
+    table,
+    factor,
+    water,
 ):
     """Add every term, times `factor`, and multiply the running sum by `weight`.
 
     C quirk: the -oversample_ options do this, so that early terms are multiplied
     again by every later one. A term whose F_latt is 0 is skipped together with
-    its multiplication, unless there is water.
-
-    Parameters
-    ----------
-    sx, sy, sz, total, cell_vectors, shape, lookup, table
-        As in `add_terms`.
-    weight
-        (n,) factor of each pixel.
-    factor
-        Constant factor of a term.
-    water
-        Whether there is a water background.
+    its multiplication, unless there is water. Arguments as in `add_terms`.
     """
     vector_loop()
-    for m in range(cell_vectors.shape[0]):
-        ax, ay, az = cell_vectors[m, 0, 0], cell_vectors[m, 0, 1], cell_vectors[m, 0, 2]
-        bx, by, bz = cell_vectors[m, 1, 0], cell_vectors[m, 1, 1], cell_vectors[m, 1, 2]
-        cx, cy, cz = cell_vectors[m, 2, 0], cell_vectors[m, 2, 1], cell_vectors[m, 2, 2]
-        for i in range(total.shape[0]):
+    form, find = shape[0], lookup[0]
+    for m in range(0, 9 * orientations, 9):
+        ax, ay, az = cells[m], cells[m + 1], cells[m + 2]
+        bx, by, bz = cells[m + 3], cells[m + 4], cells[m + 5]
+        cx, cy, cz = cells[m + 6], cells[m + 7], cells[m + 8]
+        for i in range(n):
             h = ax * sx[i] + ay * sy[i] + az * sz[i]
             k = bx * sx[i] + by * sy[i] + bz * sz[i]
             l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-            h0 = nearest(h, shape, lookup)
-            k0 = nearest(k, shape, lookup)
-            l0 = nearest(l, shape, lookup)
-            term = spot(h - h0, k - k0, l - l0, shape)
-            place, outside = place_in_table(h0, k0, l0, lookup)
-            term *= factor * F_sqr(table[place], outside, lookup)
-            dark = is_dark(h - h0, k - k0, l - l0, shape) and not water
+            h0 = nearest(h, form, find)
+            k0 = nearest(k, form, find)
+            l0 = nearest(l, form, find)
+            term = spot(h - h0, k - k0, l - l0, form)
+            place, outside = place_in_table(h0, k0, l0, find)
+            term *= factor * F_sqr(table[place], outside, find)
+            dark = is_dark(h - h0, k - k0, l - l0, form) and not water
             total[i] = total[i] if dark else (total[i] + term) * weight[i]
+    return 0

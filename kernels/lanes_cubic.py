@@ -14,48 +14,39 @@ from .intrinsics import (
     weighted_cube,
 )
 from .jit import lanes, lanes_inline
-from .lanes import TWO52, TWO52_BITS, is_dark, nearest, spot
+from .lanes import TILE, TWO52, TWO52_BITS, is_dark, nearest, spot
+
+# Places of the rows of scratch.
+TERM, TH, TK, TL, PLACE = (row * TILE for row in range(5))
 
 
 @lanes
-def cubic_places(
-    sx, sy, sz, keep, cell, shape, lookup, water, fell, term, th, tk, tl, place
-):
+def cubic_places(sx, sy, sz, keep, fell, scratch, n, cell, shape, lookup, water):
     """Fill in where one orientation reads; mark pixels that fall out.
 
     Parameters
     ----------
-    sx, sy, sz
-        (n,) scattering vectors, 1/m.
-    keep
-        (n,) 0 for pixels that do not count (beyond dmin).
+    sx, sy, sz, keep, fell, scratch, n, water
+        As in `lanes.add_terms`. Scratch is filled with F_latt^2, the position
+        between points along h, k, l, and the first of the 64 elements, plus 2^52.
     cell
-        (3, 3) m, rows a, b, c.
+        a, b, c, m: nine numbers.
     shape, lookup
         See `lanes`; the lookup is a `CubicF` of at least 4 points each way.
-    water
-        Whether a term with F_latt = 0 is evaluated all the same.
-    fell
-        (n,) set to 1 where the index is outside the list.
-    term, th, tk, tl, place
-        (n,) results: F_latt^2, the position between points along h, k, l, and
-        the first of the 64 elements, plus 2^52.
     """
     vector_loop()
-    ax, ay, az = cell[0, 0], cell[0, 1], cell[0, 2]
-    bx, by, bz = cell[1, 0], cell[1, 1], cell[1, 2]
-    cx, cy, cz = cell[2, 0], cell[2, 1], cell[2, 2]
+    ax, ay, az, bx, by, bz, cx, cy, cz = cell
     h_min, k_min, l_min = lookup.h_min, lookup.k_min, lookup.l_min
     h_range, k_range, l_range = lookup.h_range, lookup.k_range, lookup.l_range
     h_stride = k_range * l_range
-    for i in range(sx.shape[0]):
+    for i in range(n):
         h = ax * sx[i] + ay * sy[i] + az * sz[i]
         k = bx * sx[i] + by * sy[i] + bz * sz[i]
         l = cx * sx[i] + cy * sy[i] + cz * sz[i]
         dh = h - nearest(h, shape, lookup)
         dk = k - nearest(k, shape, lookup)
         dl = l - nearest(l, shape, lookup)
-        term[i] = spot(dh, dk, dl, shape)
+        scratch[TERM + i] = spot(dh, dk, dl, shape)
         inside = (
             (h - h_min + 3.0 <= h_range)
             & (h - 2.0 >= h_min)
@@ -69,14 +60,14 @@ def cubic_places(
         h_flr = np.floor(h)
         k_flr = np.floor(k)
         l_flr = np.floor(l)
-        th[i] = h - h_flr
-        tk[i] = k - k_flr
-        tl[i] = l - l_flr
+        scratch[TH + i] = h - h_flr
+        scratch[TK + i] = k - k_flr
+        scratch[TL + i] = l - l_flr
         # Outside the list any place does: the pixel is rendered again.
         p = min(max(h_flr - h_min - 1.0, 0.0), h_range - 4.0)
         q = min(max(k_flr - k_min - 1.0, 0.0), k_range - 4.0)
         r = min(max(l_flr - l_min - 1.0, 0.0), l_range - 4.0)
-        place[i] = p * h_stride + (q * l_range + (r + TWO52))
+        scratch[PLACE + i] = p * h_stride + (q * l_range + (r + TWO52))
 
 
 @lanes_inline
@@ -92,19 +83,46 @@ def cubic_weights(t):
     )
 
 
-@lanes
-def add_cubic(term, th, tk, tl, place, lookup, table, total):
-    """Add term * F^2 of one orientation, F from the 64 points around each index."""
-    k_stride = np.uint64(lookup.l_range)
-    h_stride = np.uint64(lookup.k_range * lookup.l_range)
-    for i in range(total.shape[0]):
-        F = weighted_cube(
-            table,
-            subtract64(bits_of_float64(place[i]), TWO52_BITS),
-            k_stride,
-            h_stride,
-            cubic_weights(th[i]),
-            cubic_weights(tk[i]),
-            cubic_weights(tl[i]),
-        )
-        total[i] += term[i] * (F * F)
+def add_cubic(
+    sx,
+    sy,
+    sz,
+    total,
+    weight,
+    keep,
+    fell,
+    scratch,
+    n,
+    cells,
+    orientations,
+    shape,
+    lookup,
+    table,
+    factor,
+    water,
+):
+    """Add the terms of every orientation, F from the 64 points around each index.
+
+    Arguments as in `lanes.add_terms`.
+    """
+    form, find = shape[0], lookup[0]
+    k_stride = np.uint64(find.l_range)
+    h_stride = np.uint64(find.k_range * find.l_range)
+    for m in range(0, 9 * orientations, 9):
+        a = cells[m], cells[m + 1], cells[m + 2]
+        b = cells[m + 3], cells[m + 4], cells[m + 5]
+        c = cells[m + 6], cells[m + 7], cells[m + 8]
+        cell = a + b + c
+        cubic_places(sx, sy, sz, keep, fell, scratch, n, cell, form, find, water)
+        for i in range(n):
+            F = weighted_cube(
+                table,
+                subtract64(bits_of_float64(scratch[PLACE + i]), TWO52_BITS),
+                k_stride,
+                h_stride,
+                cubic_weights(scratch[TH + i]),
+                cubic_weights(scratch[TK + i]),
+                cubic_weights(scratch[TL + i]),
+            )
+            total[i] += scratch[TERM + i] * (F * F)
+    return 0

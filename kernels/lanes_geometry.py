@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Geometry of a tile of pixels, one pixel per vector lane.
 
-The same formulas as `detector`, `polarization` and `pixel`, which these loops
-call, except that the flat detector's position is written out so that it is
-vectorised.
+The same formulas as `detector`, `polarization` and `pixel`, written out so that the
+loops are vectorised, but for the curved detector. Rows of a tile (`fast`, `dx`,
+`omega` ...) are pointers to `n` float64, `run` is the record of
+`lane_arguments.run_record`.
 """
 
 import math
+
+import numpy as np
 
 from .detector import pixel_position
 from .intrinsics import vector_loop
@@ -19,28 +22,30 @@ LARGEST_EXPONENT = 1000.0
 
 
 @lanes
-def pixel_numbers(first, run, active, fast, slow):
+def pixel_numbers(first, n, run, active, fast, slow):
     """Fill in the fast and slow index of the ranks from `first` on, as floats."""
+    vector_loop()
     if active.shape[0] > 0:
-        for i in range(fast.shape[0]):
+        for i in range(n):
             flat = active[first + i]
             slow[i] = flat // run.fpixels
             fast[i] = flat % run.fpixels
         return
-    row = first // run.width
-    column = first - row * run.width
-    for i in range(fast.shape[0]):
-        fast[i] = run.xmin + column
+    # The quotient is at least half a pixel away from a whole number of rows.
+    rows_per_pixel = 1.0 / run.width
+    for i in range(n):
+        rank = np.float64(first + i)
+        row = np.floor((rank + 0.5) * rows_per_pixel)
         slow[i] = run.ymin + row
-        column += 1
-        if column == run.width:
-            column = 0
-            row += 1
+        fast[i] = run.xmin + (rank - row * run.width)
 
 
 @lanes
-def flat_positions(fast, slow, start, run, x, y, z):
-    """Fill in positions on a flat detector, m; `start` is that in pixel 0, 0."""
+def flat_directions(fast, slow, start, n, run, dx, dy, dz, airpath):
+    """Fill in unit vectors to points of a flat detector, and their distances, m.
+
+    `start` is Fdet, Sdet and Odet of the point in pixel 0, 0.
+    """
     vector_loop()
     fx, fy, fz = run.fdet_vector[0], run.fdet_vector[1], run.fdet_vector[2]
     sx, sy, sz = run.sdet_vector[0], run.sdet_vector[1], run.sdet_vector[2]
@@ -49,60 +54,60 @@ def flat_positions(fast, slow, start, run, x, y, z):
     oy = Odet * run.odet_vector[1] + run.pix0_vector[1]
     oz = Odet * run.odet_vector[2] + run.pix0_vector[2]
     size = run.pixel_size
-    for i in range(fast.shape[0]):
+    for i in range(n):
         Fdet = fast[i] * size + Fdet0
         Sdet = slow[i] * size + Sdet0
-        x[i] = Fdet * fx + Sdet * sx + ox
-        y[i] = Fdet * fy + Sdet * sy + oy
-        z[i] = Fdet * fz + Sdet * sz + oz
+        x = Fdet * fx + Sdet * sx + ox
+        y = Fdet * fy + Sdet * sy + oy
+        z = Fdet * fz + Sdet * sz + oz
+        distance = math.sqrt(x * x + y * y + z * z)
+        inverse = 1.0 / distance
+        dx[i] = x * inverse
+        dy[i] = y * inverse
+        dz[i] = z * inverse
+        airpath[i] = distance
 
 
 @lanes
-def curved_positions(fast, slow, start, run, x, y, z):
-    """Fill in positions on a curved detector, m; `start` is that in pixel 0, 0."""
+def curved_directions(fast, slow, start, n, run, dx, dy, dz, airpath):
+    """As `flat_directions`, on a curved detector."""
     Fdet0, Sdet0, Odet = start
-    for i in range(fast.shape[0]):
+    for i in range(n):
         Fdet = fast[i] * run.pixel_size + Fdet0
         Sdet = slow[i] * run.pixel_size + Sdet0
-        x[i], y[i], z[i] = pixel_position(Fdet, Sdet, Odet, run)
-
-
-@lanes
-def make_unit(x, y, z, length):
-    """Divide vectors by their length, and fill the length in."""
-    vector_loop()
-    for i in range(length.shape[0]):
-        distance = math.sqrt(x[i] * x[i] + y[i] * y[i] + z[i] * z[i])
+        x, y, z = pixel_position(Fdet, Sdet, Odet, run)
+        distance = math.sqrt(x * x + y * y + z * z)
         inverse = 1.0 / distance
-        x[i] *= inverse
-        y[i] *= inverse
-        z[i] *= inverse
-        length[i] = distance
+        dx[i] = x * inverse
+        dy[i] = y * inverse
+        dz[i] = z * inverse
+        airpath[i] = distance
 
 
 @lanes
-def solid_angles(airpath, run, omega):
+def solid_angles(airpath, n, run, omega):
     """Fill in omega_pixel, sr; see `detector.solid_angle`."""
     vector_loop()
     if run.point_pixel:
-        for i in range(omega.shape[0]):
+        for i in range(n):
             omega[i] = 1.0 / (airpath[i] * airpath[i])
         return
     volume = run.pixel_size * run.pixel_size * run.close_distance
-    for i in range(omega.shape[0]):
+    for i in range(n):
         omega[i] = volume / (airpath[i] * airpath[i] * airpath[i])
 
 
 @lanes
-def absorbed_fractions(layer, again, dx, dy, dz, run, capture):
-    """Fill in capture_fraction where it is still 0, or everywhere if `again`.
+def absorbed_fractions(layer, dx, dy, dz, n, run, capture):
+    """Fill in capture_fraction where it is still 0, or with -oversample_thick anew.
 
     See `detector.absorbed_fraction`.
     """
     vector_loop()
     ox, oy, oz = run.odet_vector[0], run.odet_vector[1], run.odet_vector[2]
     depth = run.detector_thickstep * run.detector_mu * LOG2_E
-    for i in range(capture.shape[0]):
+    again = run.oversample_thick
+    for i in range(n):
         through = depth / (dx[i] * ox + dy[i] * oy + dz[i] * oz)
         before = exp2(min(max(-layer * through, -LARGEST_EXPONENT), LARGEST_EXPONENT))
         behind = -(layer + 1) * through
@@ -111,43 +116,38 @@ def absorbed_fractions(layer, again, dx, dy, dz, run, capture):
 
 
 @lanes
-def scattering_vectors(dx, dy, dz, incident, wavelength, sx, sy, sz):
+def scattering_vectors(dx, dy, dz, ray, wavelength, n, sx, sy, sz):
     """Fill in (diffracted - incident) / wavelength, 1/m."""
     vector_loop()
-    ix, iy, iz = incident
+    x, y, z = ray
     inverse = 1.0 / wavelength
-    for i in range(sx.shape[0]):
-        sx[i] = (dx[i] - ix) * inverse
-        sy[i] = (dy[i] - iy) * inverse
-        sz[i] = (dz[i] - iz) * inverse
+    for i in range(n):
+        sx[i] = (dx[i] - x) * inverse
+        sy[i] = (dy[i] - y) * inverse
+        sz[i] = (dz[i] - z) * inverse
 
 
 @lanes
-def inside_dmin(sx, sy, sz, dmin, keep):
-    """Fill in 1 where the resolution is not finer than `dmin`, else 0."""
+def inside_dmin(sx, sy, sz, n, run, keep):
+    """Fill in 1 where the resolution is not finer than dmin, else 0."""
     vector_loop()
-    for i in range(keep.shape[0]):
+    dmin = run.dmin
+    for i in range(n):
         s_sqr = sx[i] * sx[i] + sy[i] * sy[i] + sz[i] * sz[i]
         # dmin > 1 / |s|, with |s| = 0 inside.
         keep[i] = 0.0 if dmin * math.sqrt(s_sqr) > 1.0 else 1.0
 
 
 @lanes
-def polarizations(dx, dy, dz, incident, fields, again, K, keep, polar):
-    """Fill in polar of the kept pixels where it is still 0, or everywhere if `again`.
+def polarizations(dx, dy, dz, ray, E_in, B_in, n, run, keep, polar):
+    """Fill in polar of the kept pixels where it is still 0.
 
-    See `polarization.polarization_factor`.
+    With -oversample_polar, of all kept pixels. See `polarization.polarization_factor`.
 
     Parameters
     ----------
-    dx, dy, dz, keep, polar
-        (n,) arrays.
-    incident
-        Unit vector along the ray.
-    fields
-        (2, 3) unit vectors of its E and B fields (`polarization.field_axes`).
-    K
-        Kahn factor.
+    ray, E_in, B_in
+        Unit vectors along the ray and its E and B fields (`polarization.field_axes`).
 
     Returns
     -------
@@ -155,14 +155,13 @@ def polarizations(dx, dy, dz, incident, fields, again, K, keep, polar):
         Whether some pixel has none yet.
     """
     vector_loop()
-    ix, iy, iz = incident
-    ex, ey, ez = fields[0, 0], fields[0, 1], fields[0, 2]
-    bx, by, bz = fields[1, 0], fields[1, 1], fields[1, 2]
-    missing = 0.0
-    for i in range(polar.shape[0]):
-        cos_2theta = dx[i] * ix + dy[i] * iy + dz[i] * iz
-        E = dx[i] * ex + dy[i] * ey + dz[i] * ez
-        B = dx[i] * bx + dy[i] * by + dz[i] * bz
+    K, again = run.polarization, run.oversample_polar
+    missing = 0
+    for i in range(n):
+        x, y, z = dx[i], dy[i], dz[i]
+        cos_2theta = x * ray[0] + y * ray[1] + z * ray[2]
+        E = x * E_in[0] + y * E_in[1] + z * E_in[2]
+        B = x * B_in[0] + y * B_in[1] + z * B_in[2]
         # TINY: where both are 0, the angle atan2(B, E) is 0.
         cos_2psi = (E * E - B * B + TINY) / (E * E + B * B + TINY)
         square = cos_2theta * cos_2theta
@@ -170,5 +169,22 @@ def polarizations(dx, dy, dz, incident, fields, again, K, keep, polar):
         wanted = (keep[i] != 0.0) & (again | (polar[i] == 0.0))
         value = value if wanted else polar[i]
         polar[i] = value
-        missing = missing if value != 0.0 else 1.0
-    return missing != 0.0
+        missing += value == 0.0
+    return missing != 0
+
+
+@lanes
+def store_photons(fast, slow, total, capture, polar, omega, n, run, loop, image):
+    """Write r_e^2 fluence I / steps and the corrections not applied yet."""
+    vector_loop()
+    # A running product already has background and constant factor.
+    I_bg = 0.0 if loop.running else run.I_bg
+    factor = 1.0 if loop.running else loop.factor
+    for i in range(n):
+        value = run.scale * (I_bg + factor * total[i]) / run.steps
+        value *= 1.0 if run.oversample_thick else capture[i]
+        value *= 1.0 if run.oversample_polar else polar[i]
+        value *= 1.0 if run.oversample_omega else omega[i]
+        total[i] = value
+    for i in range(n):
+        image[int(slow[i] * run.fpixels + fast[i])] = total[i]

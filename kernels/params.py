@@ -2,8 +2,9 @@
 """What the kernels are given: named tuples of SI numbers and arrays.
 
 The same tuples go to every kernel, on CPU and CUDA. Vectors are in the
-laboratory frame, (3,) float64. Nothing in them is modified by a kernel. They
-hold no tuples, because numba passes only flat ones into a parallel loop.
+laboratory frame, (3,) float64. Nothing in them is modified by a kernel. Those
+of a whole run hold no tuples, because numba passes only flat ones into a parallel
+loop; shapes and lookups hold no arrays, because they are passed by pointer.
 """
 
 from typing import NamedTuple
@@ -110,7 +111,8 @@ class SquareAny(NamedTuple):
 class SquareFew(NamedTuple):
     """Parallelepiped of at most 9 cells each way; see `reduced.square_few`."""
 
-    series: np.ndarray  # (3, 6) five coefficients in sin^2, then 1 where N is even
+    # a, b, c: five coefficients in sin^2 each, then 1 where N is even.
+    series: tuple[tuple[float, ...], ...]
 
 
 class RoundSpot(NamedTuple):
@@ -124,14 +126,14 @@ class RoundSpot(NamedTuple):
 class GaussSpot(NamedTuple):
     """Gaussian; the metric gives -log2 F_latt^2; see `reduced.gauss`."""
 
-    metric: np.ndarray  # (6,) hh, kk, ll, 2 hk, 2 hl, 2 kl
+    metric: tuple[float, ...]  # hh, kk, ll, 2 hk, 2 hl, 2 kl
     dark: float  # above this exponent F_latt itself is 0 in float64
 
 
 class TophatSpot(NamedTuple):
     """Top-hat; see `reduced.tophat`."""
 
-    metric: np.ndarray  # (6,)
+    metric: tuple[float, ...]  # as in `GaussSpot`
     cut: float
 
 
@@ -142,11 +144,7 @@ class SingleF(NamedTuple):
 
 
 class TableF(NamedTuple):
-    """F of the list itself, flat; default_F outside it.
-
-    The table itself is an argument of its own: an array inside a tuple is
-    reference-counted in every step, and the loop is then not vectorised.
-    """
+    """F of the list itself, flat; default_F outside it."""
 
     h_min: float
     h_max: float
@@ -156,7 +154,21 @@ class TableF(NamedTuple):
     l_max: float
     h_stride: float
     k_stride: float
-    base: float  # element of index 0 0 0, plus 2^52; in single precision just 2^23
+    base: float  # element of index 0 0 0, plus 2^52
+    default_F_sqr: float
+
+
+class TableF32(NamedTuple):
+    """As `TableF`, for single precision: all but the last are int32."""
+
+    h_min: int
+    h_max: int
+    k_min: int
+    k_max: int
+    l_min: int
+    l_max: int
+    h_stride: int
+    k_stride: int
     default_F_sqr: float
 
 
@@ -169,22 +181,3 @@ class CubicF(NamedTuple):
     h_range: float
     k_range: float
     l_range: float
-
-
-class PlainSum(NamedTuple):
-    """Terms are added up; the corrections come afterwards."""
-
-    factor: float  # constant factor of all terms
-
-
-class SingleSum(NamedTuple):
-    """As `PlainSum`, in single precision; see `lanes_single`."""
-
-    factor: float
-    reach: float  # 1/m, largest |s - s_ref| of the near form
-
-
-class RunningProduct(NamedTuple):
-    """C quirk of the -oversample_ options: see `lanes.multiply_terms`."""
-
-    factor: float

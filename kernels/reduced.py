@@ -94,10 +94,9 @@ def square_any(dh, dk, dl, shape):
 
 
 @lanes_inline
-def _chebyshev(s, c, axis):
-    """Return sum c_i s^i of the five coefficients of an axis."""
-    high = (c[axis, 4] * s + c[axis, 3]) * s + c[axis, 2]
-    return (high * s + c[axis, 1]) * s + c[axis, 0]
+def _chebyshev(s, c):
+    """Return sum c_i s^i of five coefficients."""
+    return (((c[4] * s + c[3]) * s + c[2]) * s + c[1]) * s + c[0]
 
 
 @lanes_inline
@@ -106,15 +105,15 @@ def square_few(dh, dk, dl, shape):
 
     sin(N x) / sin(x) is a polynomial in s = sin^2 x (times cos x for an even N).
     """
-    c = shape.series
+    ch, ck, cl = shape.series
     sh = sin_pi(dh)
     sk = sin_pi(dk)
     sl = sin_pi(dl)
     sh *= sh
     sk *= sk
     sl *= sl
-    t = _chebyshev(sh, c, 0) * _chebyshev(sk, c, 1) * _chebyshev(sl, c, 2)
-    cosines = (1.0 - c[0, 5] * sh) * (1.0 - c[1, 5] * sk) * (1.0 - c[2, 5] * sl)
+    t = _chebyshev(sh, ch) * _chebyshev(sk, ck) * _chebyshev(sl, cl)
+    cosines = (1.0 - ch[5] * sh) * (1.0 - ck[5] * sk) * (1.0 - cl[5] * sl)
     return t * t * cosines
 
 

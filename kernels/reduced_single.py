@@ -1,38 +1,31 @@
 # SPDX-License-Identifier: MIT
-"""The forms of `reduced` in float32: polynomials of lower degree, same arguments.
+"""The forms of `reduced` in float32: polynomials of lower degree.
 
-Every constant is a float32, because numba widens an expression that holds one
-Python float. `N d - round(N d)` is an argument of its own: for large N it is
-formed in float64 (see `lanes_single`).
+Distances are whole numbers of 2^-32, never 0 (`fixed_point`): N times one is then
+exact modulo 1, whatever N. Every constant is a float32, because numba widens an
+expression that holds one Python float.
 """
 
 import math
 
 import numpy as np
 
+from . import fixed_point
 from .intrinsics import bits_of_float32, float32_of_bits, scale_by_power_of_two32
 from .jit import lanes_inline
 
+# The formulas of the CUDA kernels, with fused multiply-adds.
+times_whole = lanes_inline(fixed_point.times_whole.py_func)
+sin_pi = lanes_inline(fixed_point.sin_pi_single.py_func)
+
 #: Adding and subtracting 1.5 * 2^23 rounds a float32 to a whole number.
 MAGIC = np.float32(12582912.0)
-#: As `reduced.TINY`; its third power is still a normal float32.
-TINY = np.float32(1e-12)
-ZERO, ONE = np.float32(0.0), np.float32(1.0)
+ONE = np.float32(1.0)
 NINE, CROSSOVER = np.float32(9.0), np.float32(2.0)
 PI, PI_SQR = np.float32(math.pi), np.float32(math.pi**2)
 LOWEST_EXPONENT = np.float32(-120.0)
 
-# sin(pi sqrt z) / sqrt z, cos(pi sqrt z), 2^x; interpolated at Chebyshev nodes.
-S0, S1, S2, S3, S4 = (
-    np.float32(c)
-    for c in (
-        3.1415926400772034,
-        -5.167710076668314,
-        2.550077386528911,
-        -0.5982904112834221,
-        0.0776559122760025,
-    )
-)
+# cos(pi sqrt z), 2^x; interpolated at Chebyshev nodes.
 C0, C1, C2, C3, C4, C5 = (
     np.float32(c)
     for c in (
@@ -68,13 +61,6 @@ def round_even(x):
 
 
 @lanes_inline
-def sin_pi(x):
-    """Return sin(pi x) for |x| <= 1/2."""
-    z = x * x
-    return x * ((((S4 * z + S3) * z + S2) * z + S1) * z + S0)
-
-
-@lanes_inline
 def cos_pi(x):
     """Return cos(pi x) for |x| <= 1/2."""
     z = x * x
@@ -93,55 +79,63 @@ def exp2(x):
 
 
 @lanes_inline
-def square_any(dh, dk, dl, rh, rk, rl, shape):
-    """See `reduced.square_any`; rh, rk, rl are N d without its whole part."""
+def distance(d):
+    """Return a distance as a float32."""
+    return np.float32(d) * fixed_point.UNIT
+
+
+@lanes_inline
+def square_any(dh, dk, dl, shape):
+    """See `reduced.square_any`."""
+    rh = times_whole(shape.Na, dh)
+    rk = times_whole(shape.Nb, dk)
+    rl = times_whole(shape.Nc, dl)
     top = sin_pi(rh) * sin_pi(rk) * sin_pi(rl)
-    ratio = top / (sin_pi(dh) * sin_pi(dk) * sin_pi(dl))
+    bottom = sin_pi(distance(dh)) * sin_pi(distance(dk)) * sin_pi(distance(dl))
+    ratio = top / bottom
     return ratio * ratio
 
 
 @lanes_inline
-def _chebyshev(s, c, axis):
-    high = (c[axis, 4] * s + c[axis, 3]) * s + c[axis, 2]
-    return (high * s + c[axis, 1]) * s + c[axis, 0]
+def _chebyshev(s, c):
+    return (((c[4] * s + c[3]) * s + c[2]) * s + c[1]) * s + c[0]
 
 
 @lanes_inline
-def square_few(dh, dk, dl, rh, rk, rl, shape):
+def square_few(dh, dk, dl, shape):
     """See `reduced.square_few`."""
-    c = shape.series
-    sh = sin_pi(dh)
-    sk = sin_pi(dk)
-    sl = sin_pi(dl)
+    ch, ck, cl = shape.series
+    sh = sin_pi(distance(dh))
+    sk = sin_pi(distance(dk))
+    sl = sin_pi(distance(dl))
     sh *= sh
     sk *= sk
     sl *= sl
-    t = _chebyshev(sh, c, 0) * _chebyshev(sk, c, 1) * _chebyshev(sl, c, 2)
-    cosines = (ONE - c[0, 5] * sh) * (ONE - c[1, 5] * sk) * (ONE - c[2, 5] * sl)
+    t = _chebyshev(sh, ch) * _chebyshev(sk, ck) * _chebyshev(sl, cl)
+    cosines = (ONE - ch[5] * sh) * (ONE - ck[5] * sk) * (ONE - cl[5] * sl)
     return t * t * cosines
 
 
 @lanes_inline
-def distance_sqr(dh, dk, dl, metric):
-    """Return d . G . d with the six elements of a symmetric matrix."""
-    return dh * (metric[0] * dh + (metric[3] * dk + metric[4] * dl)) + (
-        dk * (metric[1] * dk + metric[5] * dl) + metric[2] * (dl * dl)
-    )
-
-
-@lanes_inline
-def gauss(dh, dk, dl, rh, rk, rl, shape):
+def gauss(dh, dk, dl, shape):
     """See `reduced.gauss`; never below 2^-120."""
-    return exp2(max(-distance_sqr(dh, dk, dl, shape.metric), LOWEST_EXPONENT))
+    metric = shape.metric
+    h = distance(dh)
+    k = distance(dk)
+    l = distance(dl)
+    exponent = h * (metric[0] * h + (metric[3] * k + metric[4] * l)) + (
+        k * (metric[1] * k + metric[5] * l) + metric[2] * (l * l)
+    )
+    return exp2(max(-exponent, LOWEST_EXPONENT))
 
 
 @lanes_inline
-def round_spot(dh, dk, dl, rh, rk, rl, shape):
+def round_spot(dh, dk, dl, shape):
     """See `reduced.round_spot`; the series reaches further, to z = 2."""
-    u = shape.Na * dh
-    v = shape.Nb * dk
-    w = shape.Nc * dl
-    q = u * u + (v * v + w * w) + TINY
+    u = shape.Na * distance(dh)
+    v = shape.Nb * distance(dk)
+    w = shape.Nc * distance(dl)
+    q = u * u + (v * v + w * w)
     x = math.sqrt(q)
     r = x - round_even(x)
     top = sin_pi(r) - (PI * x) * cos_pi(r)

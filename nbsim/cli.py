@@ -7,6 +7,7 @@ Nothing is imported before it is needed: ``nbsim -h`` must not wait for numba.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import traceback
@@ -66,8 +67,11 @@ def command() -> None:
     """Run the command line of this process, and end the process.
 
     Everything is written and closed by then. Python would take another half second
-    to free what numba and LLVM have built up, so it is left to the system.
+    to free what numba and LLVM have built up, so it is left to the system. Nor are
+    cycles of objects searched for meanwhile: while numba compiles there are hundreds
+    of thousands of objects, and hardly any garbage among them.
     """
+    gc.disable()
     status = main()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):

@@ -38,7 +38,8 @@ def announced(say: Callable[[str], None]) -> Iterator[None]:
         def on_end(self, event: event.Event) -> None:
             """Nothing: only the beginning is of interest."""
 
-    with event.install_listener("numba:compile", Announcer()):
+    # Not "numba:compile": a C function (`compiled.c_function`) does not say that.
+    with event.install_listener("numba:run_pass", Announcer()):
         yield
 
 
@@ -60,7 +61,6 @@ def every_kind() -> Iterator[tuple[str, Simulation, str]]:
         )
     }
     detector = Detector(detpixels_f=8, detpixels_s=8, distance_mm=2000.0)
-    layers = Detector(detpixels_f=8, detpixels_s=8, thick_um=300.0, abs_um=300.0)
     for (shape, crystal), (kind, F) in itertools.product(
         crystals.items(), factors.items()
     ):
@@ -70,8 +70,6 @@ def every_kind() -> Iterator[tuple[str, Simulation, str]]:
             yield f"{shape}, {kind}, single precision", plain, "single"
         running = dataclasses.replace(plain, sampling=Sampling(oversample_omega=True))
         yield f"{shape}, {kind}, -oversample_omega", running, "double"
-        thick = dataclasses.replace(plain, detector=layers)
-        yield f"{shape}, {kind}, sensor layers", thick, "double"
         if F.F is not None:
             cubic = dataclasses.replace(plain, sampling=Sampling(interpolate=True))
             yield f"{shape}, interpolated", cubic, "double"

@@ -77,20 +77,6 @@ def _by_value(shape: Any) -> Any:
     return type(shape)(*(_tuple(v) if np.ndim(v) else float(v) for v in shape))
 
 
-def single_precision_fits(job: Job) -> bool:
-    """Return whether `kernels.fixed_point` is accurate for this crystal and beam."""
-    from .kernels import fixed_point, params
-
-    if job.xtal.shape not in (params.SQUARE, params.GAUSS):
-        return False
-    longest = float(np.linalg.norm(job.xtal.cell_vectors, axis=2).max())
-    largest_index = 2.0 * longest / float(job.beam.wavelength.min())
-    return (
-        largest_index <= fixed_point.LARGEST_INDEX
-        and float(max(job.xtal.N_cells)) <= fixed_point.LARGEST_N
-    )
-
-
 def needs_order(job: Job) -> bool:
     """Return whether only the kernel that keeps C's order of operations will do."""
     sampling = job.sampling
@@ -110,8 +96,7 @@ def fast_kernel(
     Parameters
     ----------
     precision
-        "double" or "single"; what single precision has no kernel for is rendered
-        in double precision.
+        "double", or "single" where `lane_arguments.why_double` has no objection.
     interpolate
         Whether tricubic interpolation is on.
     """
@@ -130,7 +115,7 @@ def fast_kernel(
             factor=factor,
         )
     factors = simulation.structure_factors
-    single = precision == "single" and single_precision_fits(job)
+    single = precision == "single"
     form, spot = _single(shape, job) if single else (_form(shape), _by_value(shape))
     return FastKernel(
         form=form,

@@ -12,7 +12,15 @@ import numpy as np
 from .structure_factors import StructureFactors
 
 if TYPE_CHECKING:
-    from .kernels.params import CrystalArgs, CubicF, Job, Pixels, SingleF, TableF
+    from .kernels.params import (
+        CrystalArgs,
+        CubicF,
+        Job,
+        Pixels,
+        SingleF,
+        TableF,
+        TableF32,
+    )
     from .simulation import Simulation
 
 #: Largest number of cells for which the grating function is a short polynomial.
@@ -21,15 +29,15 @@ FEW_CELLS = 9
 EXP_UNDERFLOW = 745.1332191019412
 
 
-def grating_series(N: int) -> np.ndarray:
+def grating_series(N: int) -> tuple[float, ...]:
     """Return sin(N x) / sin(x) as a polynomial in s = sin^2 x.
 
     The Chebyshev polynomial U_(N-1)(cos x), rewritten with cos^2 = 1 - s.
 
     Returns
     -------
-    ndarray
-        (6,) coefficients of s^0 ... s^4, then 1 where N is even: the polynomial
+    tuple
+        Five coefficients of s^0 ... s^4, then 1 where N is even: the polynomial
         is then to be multiplied by cos x.
     """
     one, cosine = np.polynomial.Polynomial([1.0]), np.polynomial.Polynomial([0.0, 1.0])
@@ -40,18 +48,14 @@ def grating_series(N: int) -> np.ndarray:
     series = np.polynomial.Polynomial([0.0])
     for power, coefficient in enumerate(previous.coef[even::2]):
         series = series + coefficient * (1.0 - cosine) ** power
-    result = np.zeros(6)
-    result[: len(series.coef)] = series.coef
-    result[5] = even
-    return result
+    missing = 5 - len(series.coef)
+    return (*series.coef.tolist(), *[0.0] * missing, float(even))
 
 
-def _metric(recip: np.ndarray, scale: float) -> np.ndarray:
+def _metric(recip: np.ndarray, scale: float) -> tuple[float, ...]:
     """Return the six elements of scale * recip . recip^T, mixed ones doubled."""
-    G = recip @ recip.T * scale
-    return np.array(
-        [G[0, 0], G[1, 1], G[2, 2], 2.0 * G[0, 1], 2.0 * G[0, 2], 2.0 * G[1, 2]]
-    )
+    G = (recip @ recip.T * scale).tolist()
+    return G[0][0], G[1][1], G[2][2], 2.0 * G[0][1], 2.0 * G[0][2], 2.0 * G[1][2]
 
 
 def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
@@ -63,8 +67,8 @@ def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
     if xtal.shape == params.SQUARE:
         if max(Na, Nb, Nc) > FEW_CELLS:
             return params.SquareAny(Na, Nb, Nc), 1.0
-        series = np.array([grating_series(int(n)) for n in (Na, Nb, Nc)])
-        return params.SquareFew(series), 1.0
+        series = [grating_series(int(n)) for n in (Na, Nb, Nc)]
+        return params.SquareFew(tuple(series)), 1.0
     if xtal.shape == params.ROUND:
         root = math.sqrt(xtal.fudge)
         shape = params.RoundSpot(Na * root, Nb * root, Nc * root)
@@ -107,25 +111,21 @@ def tile_scratch() -> np.ndarray:
     """Return scratch for the tile kernel, one tile per thread, from a cache line on."""
     import numba
 
-    from .kernels.pixel_tiles import ROWS, TILE
+    from .kernels.pixel_tiles import TILE_SIZE
 
     line = 8
-    size = numba.get_num_threads() * ROWS * TILE
+    size = numba.get_num_threads() * TILE_SIZE
     flat = np.empty(size + line)
     skip = -(flat.ctypes.data // flat.itemsize) % line
-    return flat[skip : skip + size].reshape(-1, ROWS, TILE)
+    return flat[skip : skip + size].reshape(-1, TILE_SIZE)
 
 
 class Lookup(NamedTuple):
     """A lookup's arguments, its table and the constant factor of its F^2."""
 
-    arguments: SingleF | TableF | CubicF
+    arguments: SingleF | TableF | TableF32 | CubicF
     table: np.ndarray
     factor: float
-
-
-#: Elements that a table may have in single precision: places are counted in float32.
-SINGLE_TABLE = 2**23
 
 
 @functools.lru_cache(maxsize=1)
@@ -134,27 +134,35 @@ def nearest_lookup(factors: StructureFactors, precision: str) -> Lookup:
 
     The last table is kept: a loop over frames uses the same structure factors.
     """
-    from .kernels.params import SingleF, TableF
+    from .kernels.params import SingleF, TableF, TableF32
 
     dtype: Any = np.float32 if precision == "single" else np.float64
     default_sqr = factors.default_F**2
     if factors.F is None:
         return Lookup(SingleF(factors.default_F), np.ones(1, dtype), default_sqr)
     h_stride, k_stride = factors.k_range * factors.l_range, factors.l_range
-    first = factors.h_min * h_stride + factors.k_min * k_stride + factors.l_min
-    lookup = TableF(
-        h_min=dtype(factors.h_min),
-        h_max=dtype(factors.h_max),
-        k_min=dtype(factors.k_min),
-        k_max=dtype(factors.k_max),
-        l_min=dtype(factors.l_min),
-        l_max=dtype(factors.l_max),
-        h_stride=dtype(h_stride),
-        k_stride=dtype(k_stride),
-        # Adding this puts a place's number into the low bits of the float.
-        base=dtype(2.0**23 if precision == "single" else 2.0**52 - first),
-        default_F_sqr=dtype(default_sqr),
-    )
+    whole = {
+        "h_min": factors.h_min,
+        "h_max": factors.h_max,
+        "k_min": factors.k_min,
+        "k_max": factors.k_max,
+        "l_min": factors.l_min,
+        "l_max": factors.l_max,
+        "h_stride": h_stride,
+        "k_stride": k_stride,
+    }
+    lookup: TableF | TableF32
+    if precision == "single":
+        numbers: dict[str, Any] = {n: np.int32(value) for n, value in whole.items()}
+        lookup = TableF32(**numbers, default_F_sqr=dtype(default_sqr))
+    else:
+        first = factors.h_min * h_stride + factors.k_min * k_stride + factors.l_min
+        # Adding the base puts a place's number into the low bits of the float.
+        lookup = TableF(
+            **{name: float(value) for name, value in whole.items()},
+            base=2.0**52 - first,
+            default_F_sqr=default_sqr,
+        )
     # No copy in double precision: a list of many reflections fills the memory.
     return Lookup(lookup, factors.F.reshape(-1).astype(dtype, copy=False), 1.0)
 
@@ -177,39 +185,30 @@ def cubic_lookup(factors: StructureFactors) -> Lookup | None:
     return Lookup(lookup, factors.F.reshape(-1), 1.0)
 
 
-#: Cells times index units across which float32 holds: at 20 the error was 1.8e-4 of
-#: the local envelope (h = 200, N = 1000, three orientations), and 1e-4 is allowed.
-SINGLE_LIMIT = 8.0
+#: Elements that a table may have in single precision: places are int32.
+SINGLE_TABLE = 2**31
 #: Cells across a round crystal, times sqrt(fudge), up to which float32 keeps its
 #: fringes to 1e-4 of the local envelope.
 SINGLE_ROUND = 400.0
 
 
-def single_reach(xtal: CrystalArgs) -> float:
-    """Return how far from its reference a pixel may be in single precision, 1/m.
-
-    The error is some 2e-7 of N a |s - s_ref|, in units of fringes.
-    """
-    lengths = np.linalg.norm(xtal.cell_vectors[0], axis=1)
-    return SINGLE_LIMIT / float(np.max(np.maximum(xtal.N_cells, 1.0) * lengths))
-
-
 def narrowed(shape: Any) -> Any:
-    """Return a shape's arguments in float32."""
-    return type(shape)(
-        *(
-            (
-                value.astype(np.float32)
-                if isinstance(value, np.ndarray)
-                else np.float32(value)
-            )
-            for value in shape
-        )
-    )
+    """Return a shape's arguments for single precision."""
+    from .kernels.params import SquareAny
+
+    # Whole numbers of cells times whole numbers of 2^-32: see `fixed_point`.
+    number = np.int32 if isinstance(shape, SquareAny) else np.float32
+
+    def narrow(value: Any) -> Any:
+        return tuple(map(narrow, value)) if isinstance(value, tuple) else number(value)
+
+    return type(shape)(*map(narrow, shape))
 
 
-def why_double(simulation: Simulation) -> str | None:
+def why_double(simulation: Simulation, job: Job, on_device: bool) -> str | None:
     """Return why single precision is not used for a run; None where it is."""
+    from .kernels import fixed_point
+
     flags = simulation.sampling
     factors = simulation.structure_factors
     if flags.oversample_thick or flags.oversample_polar or flags.oversample_omega:
@@ -218,9 +217,22 @@ def why_double(simulation: Simulation) -> str | None:
         return "interpolation needs it"
     if simulation.crystal.shape == "tophat":
         return "the edge of a top-hat spot needs it"
-    radius = max(simulation.setup.N_cells) * math.sqrt(simulation.crystal.fudge)
+    if simulation.crystal.shape == "round" and on_device:
+        return "a round crystal needs it on a CUDA device"
+    cells = max(simulation.setup.N_cells)
+    radius = cells * math.sqrt(simulation.crystal.fudge)
     if simulation.crystal.shape == "round" and radius > SINGLE_ROUND:
         return f"a round crystal of more than {SINGLE_ROUND:g} cells needs it"
+    if cells > fixed_point.LARGEST_N:
+        return f"a crystal of more than {fixed_point.LARGEST_N} cells needs it"
+    if largest_index(job) > fixed_point.LARGEST_INDEX:
+        return f"indices above {fixed_point.LARGEST_INDEX:g} need it"
     if factors.F is not None and factors.F.size >= SINGLE_TABLE:
         return f"the list has more than {SINGLE_TABLE} elements"
     return None
+
+
+def largest_index(job: Job) -> float:
+    """Return a bound on the indices that a run can reach."""
+    longest = float(np.linalg.norm(job.xtal.cell_vectors, axis=2).max())
+    return 2.0 * longest / float(job.beam.wavelength.min())

@@ -15,7 +15,7 @@ import numpy as np
 from . import device, validate
 from .lane_arguments import why_double
 from .launch import parallel_turn
-from .render_cpu import cpu_backend
+from .render_cpu import cpu_backend, needs_rare
 from .setup import R_E_SQR, Setup
 
 if TYPE_CHECKING:
@@ -63,8 +63,9 @@ def build_job(simulation: Simulation, setup: Setup) -> Job:
             detector_mu=sensor.mu,
         ),
         beam=params.BeamArgs(
-            incident=setup.sources.incident,
-            wavelength=setup.sources.wavelengths,
+            # Numba compiles anew for an array that is part of another one.
+            incident=np.ascontiguousarray(setup.sources.incident),
+            wavelength=np.ascontiguousarray(setup.sources.wavelengths),
             polar_vector=np.array(geometry.polar_vector),
             polarization=simulation.beam.polarization,
             nopolar=simulation.beam.nopolar,
@@ -154,10 +155,8 @@ class Result:
         from .lane_arguments import run_record, tile_scratch
 
         job, pixels = self.solid_angles
-        curved = job.det.curved_detector or None
-        run = run_record(job, pixels)
-        with parallel_turn():
-            return omega_sum(tile_scratch(), run, pixels.active, curved)
+        run, rare = run_record(job, pixels), needs_rare(job)
+        return omega_sum(tile_scratch(), run, pixels.active, rare)
 
 
 #: What a backend offers: render ranks start..stop, return the first rank that
@@ -229,6 +228,10 @@ def render(
     out.fill(0.0)
     image = out.reshape(-1)
     devices = device.choose(device.requested(backend), evaluations(setup, pixels))
+    why = None
+    if precision == "single":
+        why = why_double(simulation, job, on_device=bool(devices))
+        precision = "double" if why else precision
     gpu = None
     if devices:
         gpu = _cuda_backend(simulation, job, pixels, image, devices, precision)
@@ -266,7 +269,7 @@ def render(
         backend=gpu.name if gpu else "cpu",
         seconds=time.perf_counter() - started,
         out_of_range=fell_out,
-        why_double=None if gpu or precision == "double" else why_double(simulation),
+        why_double=why,
     )
 
 

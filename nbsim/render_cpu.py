@@ -3,21 +3,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .compiled import LaneLoop, c_function, tile_types
 from .lane_arguments import (
-    Lookup,
     cubic_lookup,
     narrowed,
     nearest_lookup,
     run_record,
     shape_arguments,
-    single_reach,
     tile_scratch,
-    why_double,
 )
 from .vectors import cross, unit
 
@@ -32,74 +31,78 @@ def cpu_backend(
     """Return the function that renders ranks `start` to `stop`.
 
     It returns the first rank that left the list while interpolating, or `stop`.
-    Single precision is used where `why_double` has no objection.
     """
-    from .kernels import params
+    from .kernels.lanes import TILE, add_terms, multiply_terms
+    from .kernels.lanes_cubic import add_cubic
+    from .kernels.lanes_single import add_terms_single
     from .kernels.pixel_cpu import render_general
-    from .kernels.pixel_tiles import TILE, render_tiles
+    from .kernels.pixel_tiles import render_tile, render_tiles
 
     flags = simulation.sampling
     running = flags.oversample_thick or flags.oversample_polar or flags.oversample_omega
-    if why_double(simulation):
-        precision = "double"
+    factors = simulation.structure_factors
     shape, shape_factor = shape_arguments(job.xtal)
     if precision == "single":
         shape = narrowed(shape)
-    cubic = None if running else cubic_lookup(simulation.structure_factors)
+    cubic = None if running else cubic_lookup(factors)
+
+    @functools.cache
+    def loop(interpolate: bool) -> LaneLoop:
+        if interpolate and cubic:
+            return LaneLoop(add_cubic, shape, cubic, shape_factor * cubic.factor)
+        function = multiply_terms if running else add_terms
+        if precision == "single":
+            function = add_terms_single
+        lookup = nearest_lookup(factors, precision)
+        return LaneLoop(function, shape, lookup, shape_factor * lookup.factor)
+
+    scratch, run = tile_scratch(), run_record(job, pixels)
     arguments = (
-        tile_scratch(),
-        run_record(job, pixels),
         pixels.active,
         job.beam.incident,
         job.beam.wavelength,
         source_fields(job),
         job.xtal.cell_vectors,
-        shape,
+        needs_rare(job),
+        image,
     )
-    # None, not False: the kernel is then compiled without that part.
-    curved = job.det.curved_detector or None
-    absorbing = job.det.detector_thick > 0.0 or flags.oversample_thick or None
-
-    def mode(lookup: Lookup) -> tuple:
-        factor = shape_factor * lookup.factor
-        if running:
-            return params.RunningProduct(factor)
-        if precision == "single":
-            return params.SingleSum(factor, single_reach(job.xtal))
-        return params.PlainSum(factor)
 
     def render_ranks(start: int, stop: int, interpolate: bool) -> int:
         if interpolate and cubic is None:
             return render_general(start, stop, True, *job, pixels, image)
-        lookup = cubic
-        if not interpolate or lookup is None:
-            lookup = nearest_lookup(simulation.structure_factors, precision)
+        of_tile = (run, loop(interpolate).record, *arguments)
+        function = c_function(render_tile, tile_types(of_tile)).address
         fell = np.empty(-(-(stop - start) // TILE), np.int64)
-        render_tiles(
-            start,
-            stop,
-            *arguments,
-            lookup.arguments,
-            lookup.table,
-            mode(lookup),
-            curved,
-            absorbing,
-            image,
-            fell,
-        )
+        render_tiles(start, stop, function, scratch, *of_tile, fell)
         return min(stop, int(fell.min()))
 
     return render_ranks
 
 
+def needs_rare(job: Job) -> bool | None:
+    """Return True where a tile needs more than the usual, else None.
+
+    None, not False: the kernel is then compiled without what is not needed.
+    """
+    sampling = job.sampling
+    return (
+        job.det.curved_detector
+        or job.det.detector_thick > 0.0
+        or sampling.dmin > 0.0
+        or sampling.oversample_thick
+        or sampling.oversample_polar
+        or sampling.oversample_omega
+        or None
+    )
+
+
 def source_fields(job: Job) -> np.ndarray:
-    """Return the E and B directions of every source, (sources, 2, 3).
+    """Return the E and B directions of every source, (2, sources, 3).
 
     As `polarization.field_axes`, which would have to be compiled to be called here.
     """
     axis = job.beam.polar_vector.tolist()
-    fields = []
-    for ray in job.beam.incident.tolist():
-        B_in = unit(cross(axis, ray))
-        fields.append((unit(cross(ray, B_in)), B_in))
-    return np.array(fields, dtype=np.float64)
+    rays = job.beam.incident.tolist()
+    B_in = [unit(cross(axis, ray)) for ray in rays]
+    E_in = [unit(cross(ray, B)) for ray, B in zip(rays, B_in)]
+    return np.array([E_in, B_in], dtype=np.float64)

@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Crystals and lists of F for the tests of the vectorised loops."""
+"""Crystals and lists of F for the tests of the vectorised loops, and a call of one."""
+
+import ctypes
 
 import numpy as np
 
 from nbsim import StructureFactors, lane_arguments
-from nbsim.kernels import params
+from nbsim.compiled import LaneLoop
+from nbsim.kernels import lanes, params
+
+PROTOTYPE = ctypes.CFUNCTYPE(
+    ctypes.c_int64,
+    *[ctypes.c_void_p] * 8,
+    ctypes.c_int64,
+    ctypes.c_void_p,
+    ctypes.c_int64,
+    *[ctypes.c_void_p] * 3,
+    ctypes.c_double,
+    ctypes.c_int64,
+)
 
 #: a*, b*, c* of an oblique cell, 1/A.
 RECIP = np.array([[0.012, 0.001, 0.0], [0.0, 0.015, -0.002], [0.001, 0.0, 0.011]])
@@ -40,3 +54,36 @@ def prepared(name, listed, precision="double"):
         shape = lane_arguments.narrowed(shape)
     lookup = lane_arguments.nearest_lookup(given, precision)
     return xtal, given, shape, lookup, shape_factor * lookup.factor
+
+
+def call_loop(function, shape, lookup, s, total, cell_vectors, **given):
+    """Call an innermost loop as a tile does; see `lanes.add_terms`.
+
+    Parameters
+    ----------
+    s
+        (3, n) scattering vectors, 1/m.
+    total
+        (n,) sums, added to.
+    given
+        weight, keep, fell: (n,) arrays; factor, water.
+    """
+    n = len(total)
+    factor, water = given.pop("factor", 1.0), given.pop("water", False)
+    loop = LaneLoop(function, shape, lookup, factor)
+    rows = [np.ascontiguousarray(x) for x in s] + [total]
+    rows += [given.pop(name, np.ones(n)) for name in ("weight", "keep", "fell")]
+    assert not given
+    # What a loop leaves there for the next one must not matter.
+    rows.append(np.full((lanes.SCRATCH_ROWS, lanes.TILE), np.nan))
+    cells = np.ascontiguousarray(cell_vectors)
+    address = loop.record[0]
+    PROTOTYPE(int(address["function"]))(
+        *(row.ctypes.data for row in rows),
+        n,
+        cells.ctypes.data,
+        len(cells),
+        *(int(address[name]) for name in ("shape", "lookup", "table")),
+        factor,
+        water,
+    )

@@ -3,7 +3,14 @@
 
 import numpy as np
 import pytest
-from lane_examples import CRYSTALS, SINGLE_SHAPES, crystal, factors, prepared
+from lane_examples import (
+    CRYSTALS,
+    SINGLE_SHAPES,
+    call_loop,
+    crystal,
+    factors,
+    prepared,
+)
 
 from nbsim import lane_arguments
 from nbsim.kernels import lanes, lanes_cubic, lanes_single, lattice, params
@@ -89,7 +96,7 @@ def test_add_terms(name, listed):
         cell_vectors = cells(70 if n < 100 else 6)
         s = scattering(n)
         total = np.full(n, 7.0 / factor)
-        lanes.add_terms(*s, total, cell_vectors, shape, lookup.arguments, lookup.table)
+        call_loop(lanes.add_terms, shape, lookup, s, total, cell_vectors)
         F_latt, F_cell = terms_by_pixel(s, cell_vectors, xtal, hkl_arguments(given))
         expected = 7.0 + np.sum((F_latt * F_cell) ** 2, axis=0)
         check_sums(total * factor, expected, term_peak(xtal, given))
@@ -106,16 +113,12 @@ def test_multiply_terms(name, listed, water):
         s = scattering(n)
         weight = np.random.default_rng(6).uniform(0.5, 1.5, n)
         total = np.full(n, 7.0)
-        lanes.multiply_terms(
-            *s,
-            total,
-            weight,
-            cell_vectors,
-            shape,
-            lookup.arguments,
-            lookup.table,
-            factor,
-            water,
+        call_loop(
+            lanes.multiply_terms,
+            *(shape, lookup, s, total, cell_vectors),
+            weight=weight,
+            factor=factor,
+            water=water,
         )
         F_latt, F_cell = terms_by_pixel(s, cell_vectors, xtal, hkl_arguments(given))
         expected = np.full(n, 7.0)
@@ -126,27 +129,15 @@ def test_multiply_terms(name, listed, water):
         check_sums(total, expected, term_peak(xtal, given))
 
 
-@pytest.mark.parametrize("form", ["near", "split"])
 @pytest.mark.parametrize("listed", [False, True], ids=["default_F", "list"])
 @pytest.mark.parametrize("name", SINGLE_SHAPES)
-def test_add_terms_single(name, listed, form):
+def test_add_terms_single(name, listed):
     xtal, given, shape, lookup, factor = prepared(name, listed, "single")
-    # Nothing is farther than this, nothing nearer than that.
-    reach = 1e12 if form == "near" else -1.0
     for n in SIZES:
         cell_vectors = cells(70 if n < 100 else 6)
         s = scattering(n)
         total = np.full(n, 7.0 / factor)
-        lanes_single.add_terms_single(
-            *s,
-            total,
-            np.full((10, 512), np.nan, np.float32),
-            cell_vectors,
-            shape,
-            lookup.arguments,
-            lookup.table,
-            reach,
-        )
+        call_loop(lanes_single.add_terms_single, shape, lookup, s, total, cell_vectors)
         F_latt, F_cell = terms_by_pixel(s, cell_vectors, xtal, hkl_arguments(given))
         expected = 7.0 + np.sum((F_latt * F_cell) ** 2, axis=0)
         local = (F_latt * F_cell) ** 2
@@ -156,23 +147,6 @@ def test_add_terms_single(name, listed, form):
         highest = max(term_peak(xtal, given), expected.max())
         assert difference.max() < SINGLE_PEAK * highest
         assert np.max(difference / (7.0 + local.sum(axis=0))) < SINGLE_RELATIVE
-
-
-@pytest.mark.parametrize("part", [16, 32, 64])
-@pytest.mark.parametrize("n", SIZES)
-def test_differences_from_the_reference_pixels(n, part):
-    s = scattering(n)
-    d = np.full((3, n), np.nan, np.float32)
-    largest = lanes_single.fill_differences(*s, part, *d)
-    middles = [
-        (start + min(start + part, n)) // 2
-        for start in range(0, n, part)
-        for _ in range(start, min(start + part, n))
-    ]
-    expected = s - s[:, middles]
-    assert np.array_equal(d, expected.astype(np.float32))
-    lengths = np.sqrt(np.sum(expected**2, axis=0))
-    assert largest == pytest.approx(lengths.max(), rel=1e-12)
 
 
 @pytest.mark.parametrize("water", [False, True], ids=["no water", "water"])
@@ -187,23 +161,13 @@ def test_cubic(name, water):
         s = scattering(n, reach=1.5e8)
         keep = np.ones(n)
         keep[::7] = 0.0
-        fell, term, th, tk, tl, place, total = np.zeros((7, n))
-        lanes_cubic.cubic_places(
-            *s,
-            keep,
-            cell,
-            shape,
-            lookup.arguments,
-            water,
-            fell,
-            term,
-            th,
-            tk,
-            tl,
-            place,
-        )
-        lanes_cubic.add_cubic(
-            term, th, tk, tl, place, lookup.arguments, lookup.table, total
+        fell, total = np.zeros((2, n))
+        call_loop(
+            lanes_cubic.add_cubic,
+            *(shape, lookup, s, total, cell[None]),
+            keep=keep,
+            fell=fell,
+            water=water,
         )
         check_cubic(cell @ s, keep, water, fell, total * factor, xtal, hkl_args)
 
@@ -240,7 +204,7 @@ def test_half_indices_go_down(name, listed):
     s = np.array([h, np.full(8, 1.3), np.full(8, 0.2)])
     cell = np.eye(3)[None]
     total = np.zeros(8)
-    lanes.add_terms(*s, total, cell, shape, lookup.arguments, lookup.table)
+    call_loop(lanes.add_terms, shape, lookup, s, total, cell)
     F_latt, F_cell = terms_by_pixel(s, cell, xtal, hkl_arguments(given))
     expected = np.sum((F_latt * F_cell) ** 2, axis=0)
     assert total * factor == pytest.approx(expected, rel=TWIN_RELATIVE)

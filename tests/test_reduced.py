@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from lane_examples import call_loop
 from numba import njit
 
 from nbsim import StructureFactors, lane_arguments
@@ -60,29 +61,17 @@ def over_fractions(formula):
     return function
 
 
+def whole_fractions(d):
+    """Return fractions as whole numbers of 2^-32, as `fixed_point` forms them."""
+    return (np.rint(d * 2.0**32).astype(np.int64) | 1).astype(np.int32)
+
+
 def over_fractions_single(formula):
-    """Return the same for a form of `reduced_single`, which gets N d as well."""
+    """Return the same for a form of `reduced_single`, of `whole_fractions`."""
+    call = over_fractions(formula)
 
-    @njit(error_model="numpy", fastmath=LANE_FASTMATH)
-    def call(d, r, shape, result):
-        for i in range(d.shape[1]):
-            result[i] = formula(
-                d[0, i], d[1, i], d[2, i], r[0, i], r[1, i], r[2, i], shape
-            )
-
-    def function(d, N, shape):
-        # As `lanes_single.split_fractions` forms them.
-        shifted = d.astype(float) + float(reduced_single.TINY)
-        fringes = np.asarray(N)[:, None] * shifted
-        fringes -= np.round(fringes)
-        result = np.empty(d.shape[1], np.float32)
-        call(
-            shifted.astype(np.float32),
-            fringes.astype(np.float32),
-            lane_arguments.narrowed(shape),
-            result,
-        )
-        return result.astype(float)
+    def function(whole, shape):
+        return call(whole, lane_arguments.narrowed(shape))
 
     return function
 
@@ -222,7 +211,7 @@ def test_square_of_any_size(N):
 
 
 def few_shape(N):
-    return params.SquareFew(np.array([lane_arguments.grating_series(n) for n in N]))
+    return params.SquareFew(tuple(lane_arguments.grating_series(n) for n in N))
 
 
 @pytest.mark.parametrize("N", range(1, 10))
@@ -259,9 +248,9 @@ def test_square_at_half_indices(N, half):
 
 
 def check_square_single(form, shape, N):
-    d = fractions(N).astype(np.float32)
-    value = form(d, N, shape)
-    exact = d.astype(float)
+    whole = whole_fractions(fractions(N))
+    value = form(whole, shape)
+    exact = whole * 2.0**-32
     difference = value - scalar_form(exact, N, params.SQUARE)
     assert worst(difference) < SINGLE_FORM_PEAK * np.prod(np.square(N))
     assert worst(difference, square_envelope(exact, N)) < SINGLE_RELATIVE
@@ -295,9 +284,10 @@ def test_gauss(N, fudge, recip):
     assert bright.sum() > 50
     assert worst(value[bright] - expected[bright], expected[bright]) < REDUCED_GAUSS
     assert value[~bright].max(initial=0.0) < 2.0**-989
-    narrow = upper_halves(d.astype(np.float32))
-    exact = scalar_form(narrow.astype(float), N, params.GAUSS, fudge, recip) / peak
-    single = gauss_single(narrow, N, shape)
+    whole = whole_fractions(d)
+    exact = upper_halves(whole * 2.0**-32)
+    exact = scalar_form(exact, N, params.GAUSS, fudge, recip) / peak
+    single = gauss_single(whole, shape)
     assert worst(single - exact) < SINGLE_FORM_PEAK
     bright = exact > 2.0**-100
     assert worst(single[bright] - exact[bright], exact[bright]) < SINGLE_RELATIVE
@@ -348,11 +338,11 @@ def test_round_spot(N, fudge):
 
 @pytest.mark.parametrize("N", [(1, 1, 1), (3, 7, 11), (20, 20, 20), (100, 30, 200)])
 def test_round_spot_in_single_precision(N):
-    d = round_fractions(N).astype(np.float32)
+    whole = whole_fractions(round_fractions(N))
     shape, peak = lane_arguments.shape_arguments(crystal(N, params.ROUND))
-    exact = d.astype(float)
+    exact = whole * 2.0**-32
     expected = scalar_form(exact, N, params.ROUND) / peak
-    difference = round_spot_single(d, N, shape) - expected
+    difference = round_spot_single(whole, shape) - expected
     assert worst(difference) < SINGLE_FORM_PEAK
     assert worst(difference, round_envelope(exact, N, 1.0)) < SINGLE_RELATIVE
 
@@ -360,17 +350,15 @@ def test_round_spot_in_single_precision(N):
 @pytest.mark.parametrize("side", [-1, 0, 1])
 def test_round_spot_at_the_crossover(side):
     # z = 0.06 (double) and z = 2 (single) along one axis, and one ulp away.
+    def single(d, shape):
+        return round_spot_single(whole_fractions(d), shape)
+
     for form, z, bound in (
         (round_spot, 0.06, REDUCED_ROUND),
-        (
-            lambda d, shape: round_spot_single(d, (1, 1, 1), shape),
-            2.0,
-            SINGLE_FORM_PEAK,
-        ),
+        (single, 2.0, SINGLE_FORM_PEAK),
     ):
         d = np.zeros((3, 1))
         d[0] = math.sqrt(z) / math.pi * (1.0 + side * 1e-7)
-        d = d.astype(np.float32).astype(float)
         shape = params.RoundSpot(1.0, 1.0, 1.0)
         expected = lattice.sinc3(math.pi * d[0, 0]) ** 2
         assert form(d, shape)[0] == pytest.approx(expected, abs=bound)
@@ -399,25 +387,12 @@ def test_tricubic():
     )
     hkl[:, :100] = np.floor(hkl[:, :100])
     hkl[:, 100:200] = np.floor(hkl[:, 100:200] * 2) / 2
-    term, th, tk, tl, place, fell, total = np.zeros((7, n))
-    lanes_cubic.cubic_places(
-        *hkl,
-        np.ones(n),
-        np.eye(3),
-        few_shape((1, 1, 1)),
-        lookup.arguments,
-        False,
-        fell,
-        term,
-        th,
-        tk,
-        tl,
-        place,
+    fell, total = np.zeros((2, n))
+    shape = few_shape((1, 1, 1))
+    call_loop(
+        lanes_cubic.add_cubic, shape, lookup, hkl, total, np.eye(3)[None], fell=fell
     )
     assert not fell.any()
-    lanes_cubic.add_cubic(
-        term, th, tk, tl, place, lookup.arguments, lookup.table, total
-    )
     expected = np.array([interpolated_F(*index, hkl_args) for index in hkl.T]) ** 2
     assert worst(total - expected) < REDUCED_CUBIC * np.max(F) ** 2
     at_points = F[tuple((hkl[:, :100].T - (-4, -3, -5)).astype(int).T)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nbsim import Simulation, StructureFactors, lane_arguments
-from nbsim.kernels import lanes_single
+from nbsim.kernels import fixed_point
 from nbsim.positions import positions
 from nbsim.render import build_job
 from nbsim.tools.tolerances import SINGLE_PEAK, SINGLE_RELATIVE
@@ -21,18 +21,15 @@ DISTANCE_MM = 100.0
 WIDTH, HEIGHT = 64, 48
 #: The middle of a pixel; the reflection falls on it.
 FPIXEL, SPIXEL = 29, 20
-#: Pixel sizes that lead to each form, as multiples of a size for which the ends of a
-#: part are surely inside the limit.
-FORMS = {"near": 2.0, "split": 60.0}
+#: Pixel sizes: fringes wider than a pixel, and many of them in one.
+SIZES = {"fine": 0.3, "coarse": 6.0}
 
 
-def pixel_size_mm(N, form):
-    """Pixel size for which a tile goes to one of the forms."""
-    limit = lane_arguments.SINGLE_LIMIT / (N * CELL_A)  # 1/A
-    half_part = lanes_single.SMALLEST_PART / 2
+def pixel_size_mm(N, size):
+    """Pixel size of so many fringes of N cells."""
     # s changes by at most 1 / (wavelength * distance) for a step on the detector.
-    size = limit * WAVELENGTH_A * DISTANCE_MM / half_part
-    return FORMS[form] * min(size, 0.02)
+    fringe = WAVELENGTH_A * DISTANCE_MM / (N * CELL_A)
+    return min(SIZES[size] * fringe, 1.0)
 
 
 def simulate(N, size_mm, args=""):
@@ -94,44 +91,38 @@ def check_bounds(simulation, double, single):
     difference = np.abs(single - double)
     assert difference.max() <= SINGLE_PEAK * double.max()
     local = lattice_envelope(simulation, scattering(simulation)).reshape(double.shape)
-    F_sqr = double[SPIXEL, FPIXEL] / local[SPIXEL, FPIXEL]
-    # Geometry and F vary little over so few pixels.
+    # The image is below its envelope, and touches it. Geometry and F vary little
+    # over so few pixels.
+    F_sqr = np.max(double / local)
     assert np.max(difference / (local * F_sqr)) <= SINGLE_RELATIVE
 
 
-def part_reached(simulation):
-    """Largest |s - s_ref| of the smallest parts, as a fraction of the near form's."""
-    job = build_job(simulation, simulation.setup)
-    largest = 0.0
-    s = scattering(simulation)
-    for first in range(0, s.shape[1], 512):
-        tile = np.ascontiguousarray(s[:, first : first + 512])
-        d = np.empty(tile.shape, np.float32)
-        part = lanes_single.SMALLEST_PART
-        largest = max(largest, lanes_single.fill_differences(*tile, part, *d))
-    return largest / lane_arguments.single_reach(job.xtal)
-
-
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     "args", ["", "-phi 0.001 -osc 0.01 -phisteps 3"], ids=["still", "phi"]
 )
 @pytest.mark.parametrize("N", [5, 9, 20, 100, 1000])
-def test_square(N, args, form):
-    simulation = simulate(N, pixel_size_mm(N, form), args)
+def test_square(N, args, size):
+    simulation = simulate(N, pixel_size_mm(N, size), args)
     s = scattering(simulation)
     middle = simulation.setup.cell_vectors(False)[0] @ s[:, SPIXEL * WIDTH + FPIXEL]
     if not args:
         assert middle == pytest.approx(HKL, abs=1e-6)
-    if N > lane_arguments.FEW_CELLS:
-        assert (part_reached(simulation) <= 1.0) is (form == "near")
     check_bounds(simulation, *both(simulation))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size", SIZES)
+def test_largest_crystal(size):
+    # Not turned: the phi steps would leave no pixel at the peak to measure by.
+    N = fixed_point.LARGEST_N
+    simulation = simulate(N, pixel_size_mm(N, size))
+    check_bounds(simulation, *both(simulation))
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("N", [5, 20, 100, 400])
-def test_round(N, form):
-    simulation = simulate(N, pixel_size_mm(N, form), "-round_xtal")
+def test_round(N, size):
+    simulation = simulate(N, pixel_size_mm(N, size), "-round_xtal")
     check_bounds(simulation, *both(simulation))
 
 
@@ -148,7 +139,7 @@ def test_large_round_crystal_is_rendered_in_double(args):
 def test_gauss(N):
     # The spot is narrower by N^2: that much fudge makes it as wide as the others.
     args = f"-gauss_xtal -fudge {1 / N**4:.17g}"
-    simulation = simulate(N, pixel_size_mm(N, "near"), args)
+    simulation = simulate(N, pixel_size_mm(N, "fine"), args)
     double, single = both(simulation)
     check_bounds(simulation, double, single)
     assert np.count_nonzero(double > 0.01 * double.max()) > 10
@@ -253,6 +244,30 @@ def test_interpolation_falls_back_to_double():
     assert single.image.tobytes() == double.image.tobytes()
 
 
-def test_a_large_list_falls_back_to_double():
-    simulation = with_list(simulate(5, 0.02), (-124, 195, 5), (200, 210, 205))
-    assert "8388608 elements" in lane_arguments.why_double(simulation)
+def check_double(simulation, why):
+    single = simulation.run(backend="cpu", precision="single")
+    assert why in single.why_double
+    assert single.image.tobytes() == simulation.render(backend="cpu").tobytes()
+
+
+def test_a_crystal_of_too_many_cells_falls_back_to_double():
+    check_double(simulate(fixed_point.LARGEST_N + 1, 0.02), "more than 10000 cells")
+
+
+def test_too_large_indices_fall_back_to_double():
+    command = "-cell 3e5 -N 5 -lambda 1 -default_F 1 -detpixels 8 -oversample 1"
+    check_double(Simulation.from_args(command), "indices above 262144")
+
+
+def test_a_list_that_is_too_large_falls_back_to_double(monkeypatch):
+    # A list of 2^31 elements would need 16 GB.
+    monkeypatch.setattr(lane_arguments, "SINGLE_TABLE", 64)
+    listed = with_list(simulate(5, 0.02), (-124, 195, 5), (4, 4, 4))
+    check_double(listed, "more than 64 elements")
+
+
+def test_a_device_has_no_round_crystals_in_single_precision():
+    simulation = simulate(5, 0.02, "-round_xtal")
+    job = build_job(simulation, simulation.setup)
+    assert "round" in lane_arguments.why_double(simulation, job, on_device=True)
+    assert lane_arguments.why_double(simulation, job, on_device=False) is None

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from lane_examples import CRYSTALS, SINGLE_SHAPES, factors, prepared
 
-from nbsim import lane_arguments
+from nbsim import Simulation, lane_arguments, render_cpu
+from nbsim.compiled import c_function, loop_types
 from nbsim.kernels import lanes, lanes_cubic, lanes_single
 
 #: vfmadd231pd zmm1, ..., and the other multiplications and additions.
@@ -60,14 +61,17 @@ def operations(text):
     return counts
 
 
-def check_vectorised(text, precision, register, least=INDEX_OPERATIONS):
-    """Assert that packed arithmetic is in `register`, and no loop scalar only."""
+def check_vectorised(text, precision, register, least=INDEX_OPERATIONS, before=0):
+    """Assert that packed arithmetic is in `register`, and no loop scalar only.
+
+    `before` scalar operations are known to stand before the loop.
+    """
     counts = operations(text)
     letter = {"double": "d", "single": "s"}[precision]
     packed = counts["p" + letter, register]
     scalar = counts["s" + letter, "xmm"]
-    # Some scalar ones stand before the loop: what does not depend on the pixel.
-    assert packed >= max(least, 0.9 * scalar), counts
+    # A few more may stand there: what does not depend on the pixel.
+    assert packed >= max(least, 0.9 * (scalar - before)), counts
 
 
 def check_gathers(text, register):
@@ -77,8 +81,26 @@ def check_gathers(text, register):
     assert register != "zmm" or any("zmm" in operands for operands in gathers)
 
 
-def rows(count, dtype=np.float64):
-    return list(np.zeros((count, 512), dtype))
+def c_assembly(function, types):
+    """Compile a C function and return its machine code as text."""
+    compiled = numba.cfunc(numba.int64(*types), **lanes.OPTIONS)(function)
+    # Numba shows it only from inside.
+    text = compiled._library.get_asm_str()
+    if not text:
+        pytest.skip("the assembly cannot be inspected")
+    return text
+
+
+def loop_assembly(function, shape, lookup):
+    return c_assembly(function, loop_types(shape, lookup.arguments, lookup.table))
+
+
+def function_code(text, name):
+    """Return the part of an assembly that belongs to a function."""
+    label = re.search(rf"^\w*\d{name}\w*:.*$", text, re.MULTILINE)
+    assert label, f"no function {name}"
+    end = text.index(".Lfunc_end", label.end())
+    return text[label.end() : end]
 
 
 @LISTS
@@ -86,14 +108,7 @@ def rows(count, dtype=np.float64):
 def test_add_terms(name, listed):
     register = widest_register()
     _, _, shape, lookup, _ = prepared(name, listed)
-    text = assembly(
-        lanes.add_terms,
-        *rows(4),
-        np.zeros((1, 3, 3)),
-        shape,
-        lookup.arguments,
-        lookup.table,
-    )
+    text = loop_assembly(lanes.add_terms, shape, lookup)
     check_vectorised(text, "double", register)
     if listed:
         check_gathers(text, register)
@@ -104,17 +119,8 @@ def test_add_terms(name, listed):
 )
 def test_multiply_terms(name, listed):
     register = widest_register()
-    _, _, shape, lookup, factor = prepared(name, listed)
-    text = assembly(
-        lanes.multiply_terms,
-        *rows(5),
-        np.zeros((1, 3, 3)),
-        shape,
-        lookup.arguments,
-        lookup.table,
-        factor,
-        False,
-    )
+    _, _, shape, lookup, _ = prepared(name, listed)
+    text = loop_assembly(lanes.multiply_terms, shape, lookup)
     check_vectorised(text, "double", register)
     if listed:
         check_gathers(text, register)
@@ -122,85 +128,61 @@ def test_multiply_terms(name, listed):
 
 @LISTS
 @pytest.mark.parametrize("name", SINGLE_SHAPES)
-def test_near_form(name, listed):
+def test_single_precision(name, listed):
     register = widest_register()
     _, _, shape, lookup, _ = prepared(name, listed, "single")
-    text = assembly(
-        lanes_single.add_near,
-        *rows(3),
-        *rows(3, np.float32),
-        64,
-        *rows(1, np.float32),
-        np.zeros((3, 3)),
-        shape,
-        lookup.arguments,
-        lookup.table,
-    )
+    text = loop_assembly(lanes_single.add_terms_single, shape, lookup)
+    # The indices, in float64, and then the rest.
+    check_vectorised(text, "double", register)
     check_vectorised(text, "single", register)
     if listed:
         check_gathers(text, register)
-
-
-@LISTS
-@pytest.mark.parametrize("name", SINGLE_SHAPES)
-def test_split_form(name, listed):
-    register = widest_register()
-    _, _, shape, lookup, _ = prepared(name, listed, "single")
-    text = assembly(
-        lanes_single.add_split,
-        *rows(10, np.float32),
-        shape,
-        lookup.arguments,
-        lookup.table,
-    )
-    # The index is formed elsewhere, in float64.
-    check_vectorised(text, "single", register)
-    if listed:
-        check_gathers(text, register)
-
-
-@LISTS
-def test_fractions_of_the_split_form(listed):
-    register = widest_register()
-    _, _, shape, lookup, _ = prepared("any", listed, "single")
-    text = assembly(
-        lanes_single.split_fractions,
-        *rows(3),
-        np.zeros(3),
-        5.0,
-        shape,
-        lookup.arguments,
-        *rows(3, np.float32),
-    )
-    # Three for the index, then those of its fraction and of N times that.
-    check_vectorised(text, "double", register, least=6)
-
-
-def test_interpolation():
-    widest_register()
-    lookup = lane_arguments.cubic_lookup(factors(True))
-    text = assembly(
-        lanes_cubic.add_cubic, *rows(5), lookup.arguments, lookup.table, *rows(1)
-    )
-    # Four points per vector: sixteen lines of the cube, then four planes.
-    assert operations(text)["pd", "ymm"] >= 20
 
 
 @pytest.mark.parametrize("name", CRYSTALS)
-def test_places_of_interpolation(name):
+def test_interpolation(name):
     register = widest_register()
     _, _, shape, _, _ = prepared(name, False)
     lookup = lane_arguments.cubic_lookup(factors(True))
-    text = assembly(
-        lanes_cubic.cubic_places,
-        *rows(4),
-        np.zeros((3, 3)),
-        shape,
-        lookup.arguments,
-        False,
-        *rows(6),
-    )
-    check_vectorised(text, "double", register)
+    text = loop_assembly(lanes_cubic.add_cubic, shape, lookup)
+    # Four points per vector: sixteen lines of the cube, then four planes.
+    assert operations(text)["pd", "ymm"] >= 20
+    check_vectorised(function_code(text, "cubic_places"), "double", register)
+
+
+#: The loops of a usual tile: operations that each has at least, and before it.
+GEOMETRY = {
+    "pixel_numbers": (3, 0),
+    "flat_directions": (14, 3),
+    "solid_angles": (3, 2),
+    "scattering_vectors": (3, 0),
+    "polarizations": (14, 0),
+    "store_photons": (5, 0),
+}
+
+
+@pytest.fixture(scope="module")
+def tile_assembly():
+    """Machine code of a usual tile."""
+    asked = []
+
+    def remembered(function, types):
+        asked.append((function, types))
+        return c_function(function, types)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render_cpu, "c_function", remembered)
+        command = "-cell 100 -N 5 -default_F 1 -detpixels 8 -distance 100 -lambda 1"
+        Simulation.from_args(command).render(backend="cpu")
+    return c_assembly(*asked[0])
+
+
+@pytest.mark.parametrize("name", GEOMETRY)
+def test_geometry(name, tile_assembly):
+    register = widest_register()
+    text = function_code(tile_assembly, name)
+    least, before = GEOMETRY[name]
+    check_vectorised(text, "double", register, least, before)
 
 
 def test_scalar_code_is_found():
