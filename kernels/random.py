@@ -27,6 +27,7 @@ WARM_UP = 8  # draws thrown away before the shuffle table is filled
 SHUFFLE_SHIFT = 26  # iy >> 26 is 0..31 for every iy below the modulus
 TO_UNIT = 1.0 / MODULUS
 LARGEST = np.float32(1.0 - 1.2e-7)  # a deviate is never exactly 1
+REMEMBERED = 1 << 14  # numbers of photons; their logarithms stay in the L2 cache
 
 # All zeros at the start of a run.
 STATE = np.dtype(
@@ -40,6 +41,7 @@ STATE = np.dtype(
         ("log_mean", np.float32),  # C: alxm
         ("has_gauss", np.int32),  # whether a Gaussian deviate is kept
         ("gauss", np.float32),
+        ("log_factorial", np.float32, (REMEMBERED,)),  # of 0, 1, 2 ...; 0: not yet
     ]
 )
 
@@ -131,6 +133,19 @@ def gammln(xx):
 
 
 @serial
+def log_factorial(n, rng):
+    """Return gammln(`n` + 1) of a whole float32, which most pixels ask for again."""
+    if n >= REMEMBERED:
+        return gammln(np.float32(np.float64(n) + 1.0))
+    i = np.int64(n)
+    value = rng["log_factorial"][i]
+    if value == 0:
+        value = gammln(np.float32(np.float64(n) + 1.0))
+        rng["log_factorial"][i] = value
+    return value
+
+
+@serial
 def poidev_product(xm, rng):
     """Return a Poisson deviate of mean `xm` < 12 by counting exponential waits."""
     if xm != rng["mean"]:
@@ -162,7 +177,7 @@ def poidev_rejection(xm, rng):
         if em < 0:  # photons are not negative: another trial
             continue
         em = np.float32(math.floor(em))
-        power = em * log_mean - gammln(np.float32(np.float64(em) + 1.0)) - g
+        power = em * log_mean - log_factorial(em, rng) - g
         # 0.9 keeps the ratio to the comparison function below one.
         ratio = 0.9 * (1.0 + np.float64(y * y)) * math.exp(np.float64(power))
         if not ran1(rng) > np.float32(ratio):

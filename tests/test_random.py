@@ -93,6 +93,15 @@ def test_gammln():
     assert [kernels.gammln(x) for x in arguments] == expected
 
 
+@pytest.mark.parametrize("n", [0, 1, 2, 170, 16383, 16384, 999999])
+def test_log_factorial_is_remembered_exactly(n):
+    rng = np.zeros((), kernels.STATE)[()]
+    expected = kernels.gammln(np.float32(n + 1.0))
+    assert [kernels.log_factorial(np.float32(n), rng) for _ in range(2)] == [
+        expected
+    ] * 2
+
+
 @compiling
 @given(st.floats(0.5, 1e7, width=32))
 def test_gammln_approximates_lgamma(x):
