@@ -240,7 +240,9 @@ def render(
     first = simulation.sampling.phi_carryover
     fell_out = None
     rank = 0
-    block = block_size(setup)
+    largest = block_size(setup)
+    # What is rendered after the pixel that leaves the list is in vain: begin small.
+    block = SMALLEST_BLOCK if interpolate else largest
     while rank < pixels.count:
         if progress:
             progress(rank / pixels.count)
@@ -260,6 +262,7 @@ def render(
             fell_out = pixel_of_rank(reached, pixels, job.det.fpixels)
             interpolate, _ = render_pixel(reached, True, False, job, pixels, image)
             reached += 1
+        block = min(2 * block, largest)
         rank = reached
     if progress:
         progress(1.0)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from byte_cases import CASES
+from byte_cases import CASES, simulate
 
 from nbsim import render
 
@@ -95,3 +95,23 @@ def test_repetition(name):
     simulation = CASES[name]
     images = [simulation.render(backend="cpu").tobytes() for _ in range(2)]
     assert images[0] == images[1]
+
+
+def test_little_is_interpolated_in_vain(monkeypatch):
+    # With a list of three points each way, all of it would be, by a slow loop.
+    interpolated = []
+    backend = render.cpu_backend
+
+    def watched(*arguments):
+        render_ranks = backend(*arguments)
+
+        def watch(start, stop, interpolate):
+            interpolated.append((stop - start) * interpolate)
+            return render_ranks(start, stop, interpolate)
+
+        return watch
+
+    monkeypatch.setattr(render, "cpu_backend", watched)
+    simulation = simulate("-N 5 -interpolate -oversample 1", box=1)
+    assert simulation.run(backend="cpu").out_of_range == (0, 0)
+    assert interpolated[0] > 0 and sum(interpolated) <= render.SMALLEST_BLOCK
