@@ -33,8 +33,12 @@ REFLECTION, NOTHING, ODD = 0, 1, 2
 # Without _nrt numba counts references to `text` at every call, atomically, although
 # nothing here allocates: six times the reading time, more than all the rest.
 # It is a private option of numba's; should it go, leave it out: only speed is lost.
-serial = njit(cache=True, error_model="numpy", _nrt=False)
-inlined = njit(cache=True, error_model="numpy", _nrt=False, forceinline=True)
+PLAIN = {"error_model": "numpy", "_nrt": False}
+serial = njit(cache=True, **PLAIN)
+# Only called by the others: without what Python and C would need to call them.
+INNER = {**PLAIN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+called = njit(**INNER)
+inlined = njit(forceinline=True, **INNER)
 
 
 @inlined
@@ -131,7 +135,7 @@ def read_digits(text, i, number):
     return number, i
 
 
-@serial
+@called
 def read_long_mantissa(text, i):
     """Read what `read_mantissa` does where zeros at either end fill many places."""
     digits = 0
@@ -172,7 +176,7 @@ def read_mantissa(text, i):
     return digits, exponent, i, count > 0
 
 
-@serial
+@called
 def read_exponent(text, i):
     """Read what follows an `e`: the exponent, the position, success."""
     byte = byte_at(text, i)
@@ -220,7 +224,7 @@ def read_index(text, i):
     return read_long_index(text, start)
 
 
-@serial
+@called
 def read_long_index(text, i):
     """Read an index that is not written as a few digits, such as 3.0."""
     sign, digits, exponent, i, valid = read_column(text, i)

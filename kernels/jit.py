@@ -7,13 +7,21 @@ default raises. Nothing may assume that nan or inf do not occur.
 
 from numba import njit
 
-#: Formulas shared by trace, general kernel and CUDA: plain IEEE arithmetic.
-scalar = njit(error_model="numpy")
+#: Formulas shared by trace, general kernel and CUDA: plain IEEE arithmetic. Nobody
+#: calls them from C.
+scalar = njit(error_model="numpy", no_cfunc_wrapper=True)
 
 #: Vectorised loops over a tile of pixels. ``contract`` allows fused
 #: multiply-add, ``arcp`` one reciprocal for several divisions, ``nsz`` drops
 #: signed zeros. Not ``reassoc``: it would delete the rounding by a large
 #: constant (``lanes.round_even``); not ``nnan``/``ninf``.
 LANE_FASTMATH = {"contract", "arcp", "nsz"}
-lanes = njit(error_model="numpy", fastmath=LANE_FASTMATH)
 lanes_inline = njit(error_model="numpy", fastmath=LANE_FASTMATH, inline="always")
+#: Loops get pointers, which Python does not have: without the code for calls from
+#: Python and C there is a tenth less to compile.
+lanes = njit(
+    error_model="numpy",
+    fastmath=LANE_FASTMATH,
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+)

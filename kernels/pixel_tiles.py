@@ -46,6 +46,8 @@ LOOP = np.dtype(
         ("table", np.int64),
         ("factor", np.float64),  # constant factor of all terms
         ("running", np.int64),  # whether the loop itself applies factor and weight
+        # Address of the cells for the first evaluation, which sets it to 0; or 0.
+        ("first_cells", np.int64),
     ]
 )
 
@@ -78,6 +80,10 @@ def directions(tile, layer, sub, n, run, rare):
 @lanes
 def accumulate(tile, sums, n, cell_vectors, run, loop):
     """Call the innermost loop, which adds to the row `sums`."""
+    cells = cell_vectors.ctypes.data
+    if loop.first_cells != 0:
+        cells = np.uint64(loop.first_cells)
+        loop.first_cells = 0
     return call_at(
         loop.function,
         (
@@ -90,7 +96,7 @@ def accumulate(tile, sums, n, cell_vectors, run, loop):
             advanced(tile, FELL),
             advanced(tile, SCRATCH),
             n,
-            cell_vectors.ctypes.data,
+            cells,
             cell_vectors.shape[0],
             loop.shape,
             loop.lookup,
@@ -113,6 +119,7 @@ def accumulate_rare(tile, n, cell_vectors, run, loop):
             value *= polar[i] if run.oversample_polar else 1.0
             value *= omega[i] if run.oversample_omega else 1.0
             weight[i] = value
+    first_cells = loop.first_cells
     # Pixels beyond dmin go along on a copy that is not used.
     copy = advanced(tile, KEPT_TOTAL)
     for i in range(n):
@@ -120,6 +127,8 @@ def accumulate_rare(tile, n, cell_vectors, run, loop):
     accumulate(tile, copy, n, cell_vectors, run, loop)
     for i in range(n):
         total[i] = copy[i] if keep[i] != 0.0 else total[i]
+    if keep[0] == 0.0:
+        loop.first_cells = first_cells
 
 
 def render_tile(
@@ -230,7 +239,7 @@ def render_tiles(
     runs
         (1,) record of the run's numbers.
     loops
-        (1,) LOOP.
+        (1,) LOOP. Where it has first cells, there must be one rank only.
     active
         See `params.Pixels`.
     incident, wavelength, cell_vectors

@@ -338,4 +338,7 @@ def mosaic_umats(mosaicity, rng, umats):
     for i in range(umats.shape[0]):
         mosaic_rotation_umat(mosaicity, rng, umats[i])
     # C quirk: the first domain is not rotated, but its deviates are drawn.
-    umats[0] = np.eye(3)
+    for i in range(3):
+        for j in range(3):
+            # Not the assignment of an array: that takes numba three seconds.
+            umats[0, i, j] = 1.0 if i == j else 0.0

@@ -74,7 +74,7 @@ class LaneLoop:
         addresses = (part.ctypes.data for part in self._kept)
         running = function is multiply_terms
         self.record = np.array(
-            [(self.compiled.address, *addresses, factor, running)], LOOP
+            [(self.compiled.address, *addresses, factor, running, 0)], LOOP
         )
 
 

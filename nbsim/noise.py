@@ -109,9 +109,14 @@ def mosaic_umats(
             f"mosaic spread of {mosaic_spread_rad:g} radians: it must be a finite "
             "number, zero or more"
         )
+    rng = _start(seed, generator)
+    if mosaic_domains == 1:
+        # It is not rotated, but C draws for it: no need to compile rotations.
+        for _ in range(3):
+            random.ran1(rng)
+        return np.eye(3)[None]
     umats = np.empty((mosaic_domains, 3, 3))
-    spread = np.float32(mosaic_spread_rad)
-    random.mosaic_umats(spread, _start(seed, generator), umats)
+    random.mosaic_umats(np.float32(mosaic_spread_rad), rng, umats)
     return umats
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from . import device, validate
 from .lane_arguments import why_double
 from .launch import parallel_turn
-from .render_cpu import cpu_backend, needs_rare
+from .render_cpu import CpuBackend, needs_rare
 from .setup import R_E_SQR, Setup
 
 if TYPE_CHECKING:
@@ -218,7 +218,6 @@ def render(
     DeviceError
         When a CUDA device is missing or fails.
     """
-    from .kernels.pixel_cpu import render_pixel
     from .kernels.pixels import pixel_of_rank
 
     started = time.perf_counter()
@@ -235,7 +234,7 @@ def render(
     gpu = None
     if devices:
         gpu = _cuda_backend(simulation, job, pixels, image, devices, precision)
-    render_ranks = gpu or cpu_backend(simulation, job, pixels, image, precision)
+    worker = gpu or CpuBackend(simulation, job, pixels, image, precision)
     interpolate = setup.interpolate
     first = simulation.sampling.phi_carryover
     fell_out = None
@@ -247,7 +246,8 @@ def render(
         if progress:
             progress(rank / pixels.count)
         if first:
-            still, first = render_pixel(rank, interpolate, first, job, pixels, image)
+            with contextlib.nullcontext() if gpu else parallel_turn():
+                still, first = worker.first_pixel(rank, interpolate)
             if interpolate and not still:
                 fell_out = pixel_of_rank(rank, pixels, job.det.fpixels)
             interpolate = still
@@ -257,8 +257,10 @@ def render(
             block = gpu.ranks_per_call
         stop = min(rank + block, pixels.count)
         with contextlib.nullcontext() if gpu else parallel_turn():
-            reached = render_ranks(rank, stop, interpolate)
+            reached = worker(rank, stop, interpolate)
         if reached < stop:
+            from .kernels.pixel_cpu import render_pixel
+
             fell_out = pixel_of_rank(reached, pixels, job.det.fpixels)
             interpolate, _ = render_pixel(reached, True, False, job, pixels, image)
             reached += 1
@@ -269,7 +271,7 @@ def render(
     return Result(
         image=out,
         solid_angles=(job, pixels),
-        backend=gpu.name if gpu else "cpu",
+        backend=worker.name,
         seconds=time.perf_counter() - started,
         out_of_range=fell_out,
         why_double=why,

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,58 +23,111 @@ if TYPE_CHECKING:
     from .simulation import Simulation
 
 
-def cpu_backend(
-    simulation: Simulation, job: Job, pixels: Pixels, image: np.ndarray, precision: str
-) -> Callable[[int, int, bool], int]:
-    """Return the function that renders ranks `start` to `stop`.
+class CpuBackend:
+    """Renders ranks on the processor's threads.
 
-    It returns the first rank that left the list while interpolating, or `stop`.
+    Parameters
+    ----------
+    simulation, job, pixels, image
+        What is rendered, and the flat float32 image.
+    precision
+        "double" or "single".
     """
-    from .kernels.lanes import TILE, add_terms, multiply_terms
-    from .kernels.lanes_cubic import add_cubic
-    from .kernels.lanes_single import add_terms_single
-    from .kernels.pixel_cpu import render_general
-    from .kernels.pixel_tiles import render_tile, render_tiles
 
-    flags = simulation.sampling
-    running = flags.oversample_thick or flags.oversample_polar or flags.oversample_omega
-    factors = simulation.structure_factors
-    shape, shape_factor = shape_arguments(job.xtal)
-    if precision == "single":
-        shape = narrowed(shape)
-    cubic = None if running else cubic_lookup(factors)
+    name = "cpu"
 
-    @functools.cache
-    def loop(interpolate: bool) -> LaneLoop:
-        if interpolate and cubic:
-            return LaneLoop(add_cubic, shape, cubic, shape_factor * cubic.factor)
-        function = multiply_terms if running else add_terms
+    def __init__(
+        self,
+        simulation: Simulation,
+        job: Job,
+        pixels: Pixels,
+        image: np.ndarray,
+        precision: str,
+    ) -> None:
+        sampling = job.sampling
+        self._running = (
+            sampling.oversample_thick
+            or sampling.oversample_polar
+            or sampling.oversample_omega
+        )
+        self._factors = simulation.structure_factors
+        self._precision = precision
+        self._job, self._pixels, self._image = job, pixels, image
+        self._shape, self._shape_factor = shape_arguments(job.xtal)
         if precision == "single":
-            function = add_terms_single
-        lookup = nearest_lookup(factors, precision)
-        return LaneLoop(function, shape, lookup, shape_factor * lookup.factor)
+            self._shape = narrowed(self._shape)
+        self._cubic = None if self._running else cubic_lookup(self._factors)
+        self._loops: dict[bool, LaneLoop] = {}
+        self._scratch = tile_scratch()
+        self._run = run_record(job, pixels)
+        self._arguments = (
+            pixels.active,
+            job.beam.incident,
+            job.beam.wavelength,
+            source_fields(job),
+            job.xtal.cell_vectors,
+            needs_rare(job),
+            image,
+        )
 
-    scratch, run = tile_scratch(), run_record(job, pixels)
-    arguments = (
-        pixels.active,
-        job.beam.incident,
-        job.beam.wavelength,
-        source_fields(job),
-        job.xtal.cell_vectors,
-        needs_rare(job),
-        image,
-    )
+    def __call__(self, start: int, stop: int, interpolate: bool) -> int:
+        """Render ranks; see `render.RenderRanks`."""
+        if interpolate and self._cubic is None:
+            from .kernels.pixel_cpu import render_general
 
-    def render_ranks(start: int, stop: int, interpolate: bool) -> int:
-        if interpolate and cubic is None:
-            return render_general(start, stop, True, *job, pixels, image)
-        of_tile = (run, loop(interpolate).record, *arguments)
+            return render_general(
+                start, stop, True, *self._job, self._pixels, self._image
+            )
+        return self._render(start, stop, self._loop(interpolate).record)
+
+    def first_pixel(self, rank: int, interpolate: bool) -> tuple[bool, bool]:
+        """Render a pixel for which no phi loop has run yet.
+
+        Returns
+        -------
+        interpolate, first
+            Whether interpolation is still on, and still no phi loop has run.
+        """
+        if not (interpolate and self._cubic is None):
+            record = self._loop(interpolate).record.copy()
+            record["first_cells"] = self._job.xtal.first_cell_vectors.ctypes.data
+            if self._render(rank, rank + 1, record) > rank:
+                return interpolate, bool(record["first_cells"][0])
+        from .kernels.pixel_cpu import render_pixel
+
+        return render_pixel(
+            rank, interpolate, True, self._job, self._pixels, self._image
+        )
+
+    def _render(self, start: int, stop: int, loop: np.ndarray) -> int:
+        from .kernels.lanes import TILE
+        from .kernels.pixel_tiles import render_tile, render_tiles
+
+        of_tile = (self._run, loop, *self._arguments)
         function = c_function(render_tile, tile_types(of_tile)).address
         fell = np.empty(-(-(stop - start) // TILE), np.int64)
-        render_tiles(start, stop, function, scratch, *of_tile, fell)
+        render_tiles(start, stop, function, self._scratch, *of_tile, fell)
         return min(stop, int(fell.min()))
 
-    return render_ranks
+    def _loop(self, interpolate: bool) -> LaneLoop:
+        if interpolate not in self._loops:
+            self._loops[interpolate] = self._new_loop(interpolate)
+        return self._loops[interpolate]
+
+    def _new_loop(self, interpolate: bool) -> LaneLoop:
+        from .kernels.lanes import add_terms, multiply_terms
+        from .kernels.lanes_cubic import add_cubic
+        from .kernels.lanes_single import add_terms_single
+
+        if interpolate and self._cubic:
+            lookup, function = self._cubic, add_cubic
+        else:
+            lookup = nearest_lookup(self._factors, self._precision)
+            function = multiply_terms if self._running else add_terms
+            if self._precision == "single":
+                function = add_terms_single
+        factor = self._shape_factor * lookup.factor
+        return LaneLoop(function, self._shape, lookup, factor)
 
 
 def needs_rare(job: Job) -> bool | None:

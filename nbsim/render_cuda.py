@@ -354,7 +354,7 @@ class CudaBackend:
         formulas = {False: fast_kernel(simulation, job, precision, False)}
         if simulation.setup.interpolate:
             formulas[True] = fast_kernel(simulation, job, precision, True)
-        self._image = image
+        self._job, self._pixels, self._image = job, pixels, image
         self._devices = [CudaDevice(i, job, pixels, formulas) for i in indices]
         self._executor = executor
         self.name = "cuda:" + ",".join(str(i) for i in indices)
@@ -366,6 +366,14 @@ class CudaBackend:
         speed = sum(d.evaluations_per_second for d in self._devices)
         ranks = CALL_SECONDS * speed / (device.rays * device.orientations)
         return max(len(self._devices) * device._wave, int(ranks))
+
+    def first_pixel(self, rank: int, interpolate: bool) -> tuple[bool, bool]:
+        """Render, on the processor, as `CpuBackend.first_pixel`."""
+        from .kernels.pixel_cpu import render_pixel
+
+        return render_pixel(
+            rank, interpolate, True, self._job, self._pixels, self._image
+        )
 
     def __call__(self, start: int, stop: int, interpolate: bool) -> int:
         """Render ranks; see `render.RenderRanks`."""

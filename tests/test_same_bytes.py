@@ -100,18 +100,13 @@ def test_repetition(name):
 def test_little_is_interpolated_in_vain(monkeypatch):
     # With a list of three points each way, all of it would be, by a slow loop.
     interpolated = []
-    backend = render.cpu_backend
 
-    def watched(*arguments):
-        render_ranks = backend(*arguments)
-
-        def watch(start, stop, interpolate):
+    class Watched(render.CpuBackend):
+        def __call__(self, start, stop, interpolate):
             interpolated.append((stop - start) * interpolate)
-            return render_ranks(start, stop, interpolate)
+            return super().__call__(start, stop, interpolate)
 
-        return watch
-
-    monkeypatch.setattr(render, "cpu_backend", watched)
+    monkeypatch.setattr(render, "CpuBackend", Watched)
     simulation = simulate("-N 5 -interpolate -oversample 1", box=1)
     assert simulation.run(backend="cpu").out_of_range == (0, 0)
     assert interpolated[0] > 0 and sum(interpolated) <= render.SMALLEST_BLOCK
