@@ -99,7 +99,7 @@ def grating_few(d, c):
     d
         Distance from the nearest whole index.
     c
-        A row of `params.SquareFew`: five coefficients, then 1 where N is even.
+        Five coefficients of `params.SquareFew`, then 1 where N is even.
     """
     s = sin_pi(d)
     s *= s

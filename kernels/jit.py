@@ -16,12 +16,8 @@ scalar = njit(error_model="numpy", no_cfunc_wrapper=True)
 #: signed zeros. Not ``reassoc``: it would delete the rounding by a large
 #: constant (``lanes.round_even``); not ``nnan``/``ninf``.
 LANE_FASTMATH = {"contract", "arcp", "nsz"}
-lanes_inline = njit(error_model="numpy", fastmath=LANE_FASTMATH, inline="always")
+LANE_OPTIONS = {"error_model": "numpy", "fastmath": LANE_FASTMATH}
+lanes_inline = njit(inline="always", **LANE_OPTIONS)
 #: Loops get pointers, which Python does not have: without the code for calls from
 #: Python and C there is a tenth less to compile.
-lanes = njit(
-    error_model="numpy",
-    fastmath=LANE_FASTMATH,
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-)
+lanes = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **LANE_OPTIONS)

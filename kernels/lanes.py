@@ -11,7 +11,7 @@ from numba.extending import overload
 
 from . import params, reduced
 from .intrinsics import bits_of_float64, subtract64, vector_loop
-from .jit import LANE_FASTMATH
+from .jit import LANE_OPTIONS
 
 #: Pixels per tile: the arrays of an inner loop fill a third of an L1 cache.
 TILE = 512
@@ -19,7 +19,6 @@ TILE = 512
 SCRATCH_ROWS = 5
 TWO52 = 2.0**52
 TWO52_BITS = np.float64(TWO52).view(np.uint64)
-OPTIONS = {"error_model": "numpy", "fastmath": LANE_FASTMATH}
 
 
 def spot(dh, dk, dl, shape):
@@ -36,7 +35,7 @@ SPOTS = {
 }
 
 
-@overload(spot, jit_options=OPTIONS, inline="always")
+@overload(spot, jit_options=LANE_OPTIONS, inline="always")
 def _spot(dh, dk, dl, shape):
     formula = SPOTS[shape.instance_class]
 
@@ -55,7 +54,7 @@ def nearest(h, shape, lookup):
 SYMMETRIC = (params.SquareAny, params.SquareFew, params.RoundSpot)
 
 
-@overload(nearest, jit_options=OPTIONS, inline="always")
+@overload(nearest, jit_options=LANE_OPTIONS, inline="always")
 def _nearest(h, shape, lookup):
     if lookup.instance_class is params.SingleF and shape.instance_class in SYMMETRIC:
         return lambda h, shape, lookup: reduced.round_even(h)
@@ -67,7 +66,7 @@ def place_in_table(h, k, l, lookup):
     raise NotImplementedError("compiled code only")
 
 
-@overload(place_in_table, jit_options=OPTIONS, inline="always")
+@overload(place_in_table, jit_options=LANE_OPTIONS, inline="always")
 def _place_in_table(h, k, l, lookup):
     if lookup.instance_class is params.SingleF:
         return lambda h, k, l, lookup: (np.uint64(0), False)
@@ -90,7 +89,7 @@ def F_sqr(F, outside, lookup):
     raise NotImplementedError("compiled code only")
 
 
-@overload(F_sqr, jit_options=OPTIONS, inline="always")
+@overload(F_sqr, jit_options=LANE_OPTIONS, inline="always")
 def _F_sqr(F, outside, lookup):
     if lookup.instance_class is params.SingleF:
         return lambda F, outside, lookup: 1.0
@@ -102,7 +101,7 @@ def is_dark(dh, dk, dl, shape):
     raise NotImplementedError("compiled code only")
 
 
-@overload(is_dark, jit_options=OPTIONS, inline="always")
+@overload(is_dark, jit_options=LANE_OPTIONS, inline="always")
 def _is_dark(dh, dk, dl, shape):
     if shape.instance_class is params.GaussSpot:
         return lambda dh, dk, dl, shape: (

@@ -14,8 +14,8 @@ from numba.extending import overload
 from . import fixed_point, params
 from . import reduced_single as reduced
 from .intrinsics import pointer_to, vector_loop
-from .jit import lanes_inline
-from .lanes import OPTIONS, TILE
+from .jit import LANE_OPTIONS, lanes_inline
+from .lanes import TILE
 
 #: Orientations whose terms are added in float32 before they go to float64.
 FLUSH = 64
@@ -43,7 +43,7 @@ SPOTS = {
 }
 
 
-@overload(spot, jit_options=OPTIONS, inline="always")
+@overload(spot, jit_options=LANE_OPTIONS, inline="always")
 def _spot(dh, dk, dl, shape):
     formula = SPOTS[shape.instance_class]
 
@@ -58,7 +58,7 @@ def store_whole(rows, i, h, k, l, lookup):
     raise NotImplementedError("compiled code only")
 
 
-@overload(store_whole, jit_options=OPTIONS, inline="always")
+@overload(store_whole, jit_options=LANE_OPTIONS, inline="always")
 def _store_whole(rows, i, h, k, l, lookup):
     if lookup.instance_class is params.SingleF:
         return lambda rows, i, h, k, l, lookup: None
@@ -76,7 +76,7 @@ def F_sqr(rows, i, lookup, table):
     raise NotImplementedError("compiled code only")
 
 
-@overload(F_sqr, jit_options=OPTIONS, inline="always")
+@overload(F_sqr, jit_options=LANE_OPTIONS, inline="always")
 def _F_sqr(rows, i, lookup, table):
     if lookup.instance_class is params.SingleF:
         return lambda rows, i, lookup, table: reduced.ONE

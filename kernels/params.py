@@ -111,8 +111,9 @@ class SquareAny(NamedTuple):
 class SquareFew(NamedTuple):
     """Parallelepiped of at most 9 cells each way; see `reduced.square_few`."""
 
-    # a, b, c: five coefficients in sin^2 each, then 1 where N is even.
+    # a, b, c: three coefficients in sin^2 each, or five (more than 5 cells).
     series: tuple[tuple[float, ...], ...]
+    even: tuple[float, ...]  # 1 where the number of cells is even, else 0
 
 
 class RoundSpot(NamedTuple):

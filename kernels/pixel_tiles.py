@@ -127,7 +127,7 @@ def accumulate_rare(tile, n, cell_vectors, run, loop):
     accumulate(tile, copy, n, cell_vectors, run, loop)
     for i in range(n):
         total[i] = copy[i] if keep[i] != 0.0 else total[i]
-    if keep[0] == 0.0:
+    if first_cells != 0 and keep[0] == 0.0:
         loop.first_cells = first_cells
 
 

@@ -11,8 +11,10 @@ above the first whose error vanishes against float64's rounding in an image.
 
 import math
 
+from numba.extending import overload
+
 from .intrinsics import bits_of_float64, float64_of_bits, scale_by_power_of_two64
-from .jit import lanes_inline
+from .jit import LANE_OPTIONS, lanes_inline
 
 #: Adding and subtracting 1.5 * 2^52 rounds a float64 to a whole number.
 MAGIC = 6755399441055744.0
@@ -93,10 +95,16 @@ def square_any(dh, dk, dl, shape):
     return ratio * ratio
 
 
-@lanes_inline
-def _chebyshev(s, c):
-    """Return sum c_i s^i of five coefficients."""
-    return (((c[4] * s + c[3]) * s + c[2]) * s + c[1]) * s + c[0]
+def polynomial(s, c):
+    """Return c_0 + c_1 s + c_2 s^2 ..."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(polynomial, jit_options=LANE_OPTIONS, inline="always")
+def _polynomial(s, c):
+    if len(c) == 3:
+        return lambda s, c: (c[2] * s + c[1]) * s + c[0]
+    return lambda s, c: (((c[4] * s + c[3]) * s + c[2]) * s + c[1]) * s + c[0]
 
 
 @lanes_inline
@@ -106,14 +114,15 @@ def square_few(dh, dk, dl, shape):
     sin(N x) / sin(x) is a polynomial in s = sin^2 x (times cos x for an even N).
     """
     ch, ck, cl = shape.series
+    eh, ek, el = shape.even
     sh = sin_pi(dh)
     sk = sin_pi(dk)
     sl = sin_pi(dl)
     sh *= sh
     sk *= sk
     sl *= sl
-    t = _chebyshev(sh, ch) * _chebyshev(sk, ck) * _chebyshev(sl, cl)
-    cosines = (1.0 - ch[5] * sh) * (1.0 - ck[5] * sk) * (1.0 - cl[5] * sl)
+    t = polynomial(sh, ch) * polynomial(sk, ck) * polynomial(sl, cl)
+    cosines = (1.0 - eh * sh) * (1.0 - ek * sk) * (1.0 - el * sl)
     return t * t * cosines
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from . import fixed_point
 from .intrinsics import bits_of_float32, float32_of_bits, scale_by_power_of_two32
 from .jit import lanes_inline
+from .reduced import polynomial
 
 # The formulas of the CUDA kernels, with fused multiply-adds.
 times_whole = lanes_inline(fixed_point.times_whole.py_func)
@@ -97,22 +98,18 @@ def square_any(dh, dk, dl, shape):
 
 
 @lanes_inline
-def _chebyshev(s, c):
-    return (((c[4] * s + c[3]) * s + c[2]) * s + c[1]) * s + c[0]
-
-
-@lanes_inline
 def square_few(dh, dk, dl, shape):
     """See `reduced.square_few`."""
     ch, ck, cl = shape.series
+    eh, ek, el = shape.even
     sh = sin_pi(distance(dh))
     sk = sin_pi(distance(dk))
     sl = sin_pi(distance(dl))
     sh *= sh
     sk *= sk
     sl *= sl
-    t = _chebyshev(sh, ch) * _chebyshev(sk, ck) * _chebyshev(sl, cl)
-    cosines = (ONE - ch[5] * sh) * (ONE - ck[5] * sk) * (ONE - cl[5] * sl)
+    t = polynomial(sh, ch) * polynomial(sk, ck) * polynomial(sl, cl)
+    cosines = (ONE - eh * sh) * (ONE - ek * sk) * (ONE - el * sl)
     return t * t * cosines
 
 

@@ -31,9 +31,9 @@ def c_function(function: Callable[..., int], arguments: tuple[Any, ...]) -> Any:
     """
     from numba import cfunc, int64
 
-    from .kernels.lanes import OPTIONS
+    from .kernels.jit import LANE_OPTIONS
 
-    return cfunc(int64(*arguments), cache=True, **OPTIONS)(function)
+    return cfunc(int64(*arguments), cache=True, **LANE_OPTIONS)(function)
 
 
 def packed(values: Any) -> np.ndarray:

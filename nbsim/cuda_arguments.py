@@ -73,7 +73,11 @@ def job_by_value(job: Job) -> Job:
 def _by_value(shape: Any) -> Any:
     """Return a shape with tuples instead of arrays: kernels get those by value."""
     if hasattr(shape, "series"):
-        return tuple(_tuple(row) for row in shape.series)
+        # Five coefficients whatever the number of cells, then 1 where it is even.
+        return tuple(
+            (*row, *[0.0] * (5 - len(row)), even)
+            for row, even in zip(shape.series, shape.even)
+        )
     return type(shape)(*(_tuple(v) if np.ndim(v) else float(v) for v in shape))
 
 

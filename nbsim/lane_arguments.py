@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Job,
         Pixels,
         SingleF,
+        SquareFew,
         TableF,
         TableF32,
     )
@@ -25,31 +26,40 @@ if TYPE_CHECKING:
 
 #: Largest number of cells for which the grating function is a short polynomial.
 FEW_CELLS = 9
+#: Largest for which three terms are enough.
+SHORT_SERIES_CELLS = 6
 #: exp(-x) is exactly 0 in float64 above this x.
 EXP_UNDERFLOW = 745.1332191019412
 
 
-def grating_series(N: int) -> tuple[float, ...]:
-    """Return sin(N x) / sin(x) as a polynomial in s = sin^2 x.
+def grating_series(N: int, terms: int) -> tuple[float, ...]:
+    """Return sin(N x) / sin(x), without cos x for an even N, in s = sin^2 x.
 
     The Chebyshev polynomial U_(N-1)(cos x), rewritten with cos^2 = 1 - s.
 
     Returns
     -------
     tuple
-        Five coefficients of s^0 ... s^4, then 1 where N is even: the polynomial
-        is then to be multiplied by cos x.
+        Coefficients of s^0, s^1 ..., filled up with zeros to so many terms.
     """
     one, cosine = np.polynomial.Polynomial([1.0]), np.polynomial.Polynomial([0.0, 1.0])
     previous, current = one, 2.0 * cosine
     for _ in range(N - 1):
         previous, current = current, 2.0 * cosine * current - previous
-    even = 1 - N % 2
     series = np.polynomial.Polynomial([0.0])
-    for power, coefficient in enumerate(previous.coef[even::2]):
+    for power, coefficient in enumerate(previous.coef[1 - N % 2 :: 2]):
         series = series + coefficient * (1.0 - cosine) ** power
-    missing = 5 - len(series.coef)
-    return (*series.coef.tolist(), *[0.0] * missing, float(even))
+    coefficients = series.coef.tolist()
+    return tuple(coefficients + [0.0] * (terms - len(coefficients)))
+
+
+def square_few(cells: tuple[int, int, int]) -> SquareFew:
+    """Return the arguments of a parallelepiped of at most 9 cells each way."""
+    from .kernels.params import SquareFew
+
+    terms = 3 if max(cells) <= SHORT_SERIES_CELLS else 5
+    series = tuple(grating_series(N, terms) for N in cells)
+    return SquareFew(series, tuple(float(1 - N % 2) for N in cells))
 
 
 def _metric(recip: np.ndarray, scale: float) -> tuple[float, ...]:
@@ -67,8 +77,7 @@ def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
     if xtal.shape == params.SQUARE:
         if max(Na, Nb, Nc) > FEW_CELLS:
             return params.SquareAny(Na, Nb, Nc), 1.0
-        series = [grating_series(int(n)) for n in (Na, Nb, Nc)]
-        return params.SquareFew(tuple(series)), 1.0
+        return square_few((int(Na), int(Nb), int(Nc))), 1.0
     if xtal.shape == params.ROUND:
         root = math.sqrt(xtal.fudge)
         shape = params.RoundSpot(Na * root, Nb * root, Nc * root)

@@ -211,12 +211,12 @@ def test_square_of_any_size(N):
 
 
 def few_shape(N):
-    return params.SquareFew(tuple(lane_arguments.grating_series(n) for n in N))
+    return lane_arguments.square_few(tuple(N))
 
 
 @pytest.mark.parametrize("N", range(1, 10))
 def test_square_of_few_cells(N):
-    for cells in ((N, N, N), (N, 1, 9), (8, N, 5), (2, 4, N)):
+    for cells in ((N, N, N), (N, 1, 9), (8, N, 5), (2, 4, N), (1, N, 6)):
         check_square(square_few, few_shape(cells), np.array(cells, float))
 
 

@@ -19,6 +19,7 @@ from lane_examples import CRYSTALS, SINGLE_SHAPES, factors, prepared
 from nbsim import Simulation, lane_arguments, render_cpu
 from nbsim.compiled import c_function, loop_types
 from nbsim.kernels import lanes, lanes_cubic, lanes_single
+from nbsim.kernels.jit import LANE_OPTIONS
 
 #: vfmadd231pd zmm1, ..., and the other multiplications and additions.
 ARITHMETIC = re.compile(r"^\s+v(?:fn?m(?:add|sub)\d*|mul|add|sub)([ps][ds])\s+(.*)$")
@@ -83,7 +84,7 @@ def check_gathers(text, register):
 
 def c_assembly(function, types):
     """Compile a C function and return its machine code as text."""
-    compiled = numba.cfunc(numba.int64(*types), **lanes.OPTIONS)(function)
+    compiled = numba.cfunc(numba.int64(*types), **LANE_OPTIONS)(function)
     # Numba shows it only from inside.
     text = compiled._library.get_asm_str()
     if not text:

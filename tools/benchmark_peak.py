@@ -11,8 +11,7 @@ import numpy as np
 from numba import njit, prange
 
 from nbsim.kernels.intrinsics import vector_loop
-from nbsim.kernels.jit import lanes_inline
-from nbsim.kernels.lanes import OPTIONS
+from nbsim.kernels.jit import LANE_OPTIONS, lanes_inline
 
 CHAINS = 16
 #: Multiply-adds of each chain per element: that many calls of `_link`.
@@ -53,7 +52,7 @@ def _sum(x):
     return low + high
 
 
-@njit(**OPTIONS)
+@njit(**LANE_OPTIONS)
 def _multiply_add(start, steps, out):
     """Run the chains for every element; `steps` has the chains' first differences."""
     vector_loop()

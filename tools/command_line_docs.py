@@ -272,8 +272,8 @@ current. `nbsim -h` and `man nbsim` show the same options.
 - When an option is given twice, the last one counts.
 - An unknown option is an error that names the nearest one. nanoBragg ignores it.
 - **Python** names the field or call of the [Python API](python.md) behind an option.
-- **C** names the variable of nanoBragg.c and what the program does with it. Oddities are
-  listed in [physics.md](physics.md#the-oddities-of-the-c-program).
+- **C** names the variable of nanoBragg.c and what the program does with it. Oddities
+  are listed in [physics.md](physics.md#the-oddities-of-the-c-program).
 """
 IGNORED = """\
 ## Read and ignored

@@ -31,7 +31,7 @@ PRINTED_RELATIVE = 1.01e-5
 # Printed numbers that are zero but for rounding (a beam centre of 1e-17 mm).
 PRINTED_ABSOLUTE = 1e-9
 
-# A CUDA kernel in single precision against double precision: the index is exact to
+# A kernel in single precision against double precision: the index is exact to
 # 4e-10 and each factor to 3e-7 of its envelope, so a pixel is off by a few 1e-6, and
 # by more only where the factors themselves are small.
 SINGLE_PEAK = 1e-5
