@@ -18,7 +18,11 @@ import math
 import numpy as np
 from numba import njit
 
-serial = njit(cache=True, error_model="numpy")  # x/0 gives inf, as in C
+# x/0 gives inf, as in C. Nobody calls these from C.
+PLAIN = {"error_model": "numpy", "no_cfunc_wrapper": True}
+serial = njit(cache=True, **PLAIN)
+# Part of the others' machine code, so that it need not be kept on its own.
+inner = njit(**PLAIN)
 
 MULTIPLIER = 16807
 MODULUS = 2147483647
@@ -50,7 +54,7 @@ REJECTION_LIMIT = 1.0e6  # photons: above, a Gaussian deviate
 UINT16_MAX = 65535.0
 
 
-@serial
+@inner
 def next_minimal(value):
     """Return 16807 `value` modulo 2**31 - 1, for 0 <= `value` < 2**31."""
     product = MULTIPLIER * value
@@ -93,7 +97,7 @@ def ran1(rng):
     return min(np.float32(TO_UNIT * np.float64(drawn)), LARGEST)
 
 
-@serial
+@inner
 def gaussdev(rng):
     """Return a normal deviate, float32, by the polar method (C: gaussdev)."""
     if rng["has_gauss"] != 0:
@@ -112,7 +116,7 @@ def gaussdev(rng):
     return v2 * fac
 
 
-@serial
+@inner
 def gammln(xx):
     """Return ln(gamma(`xx`)), float32 in and out, float64 inside (C: gammln).
 
@@ -132,7 +136,7 @@ def gammln(xx):
     return np.float32(-exponent + math.log(2.5066282746310005 * series / x))
 
 
-@serial
+@inner
 def log_factorial(n, rng):
     """Return gammln(`n` + 1) of a whole float32, which most pixels ask for again."""
     if n >= REMEMBERED:
@@ -145,7 +149,7 @@ def log_factorial(n, rng):
     return value
 
 
-@serial
+@inner
 def poidev_product(xm, rng):
     """Return a Poisson deviate of mean `xm` < 12 by counting exponential waits."""
     if xm != rng["mean"]:
@@ -160,7 +164,7 @@ def poidev_product(xm, rng):
     return np.float32(count)
 
 
-@serial
+@inner
 def poidev_rejection(xm, rng):
     """Return a Poisson deviate of mean 12 to 1e6, Lorentzian comparison function."""
     if xm != rng["mean"]:
@@ -184,7 +188,7 @@ def poidev_rejection(xm, rng):
             return em
 
 
-@serial
+@inner
 def poidev_gauss(xm, rng):
     """Return a deviate of mean `xm` > 1e6: Gaussian, and not a whole number."""
     mean = np.float64(xm)
@@ -192,7 +196,7 @@ def poidev_gauss(xm, rng):
     return np.float32(mean + math.sqrt(mean) * deviate)
 
 
-@serial
+@inner
 def poidev(xm, rng):
     """Return a Poisson deviate of finite mean `xm`, float32 (C: poidev).
 
@@ -274,7 +278,7 @@ def mosaic_rotation_umat(mosaicity, rng, umat):
     axis_angle_umat((x, y, r2), angle, umat)
 
 
-@serial
+@inner
 def axis_angle_umat(axis, angle, umat):
     """Write the rotation by `angle` (radians) about a unit `axis` into `umat`.
 
@@ -298,7 +302,7 @@ def axis_angle_umat(axis, angle, umat):
     umat[2, 2] = c + rest * (z * z)
 
 
-@serial
+@inner
 def normalize_rows(umat):
     """Divide every row of a (3, 3) matrix by its length."""
     for i in range(3):

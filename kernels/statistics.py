@@ -10,7 +10,8 @@ import math
 import numpy as np
 from numba import njit
 
-serial = njit(cache=True, error_model="numpy")  # x/0 gives inf, as in C
+# x/0 gives inf, as in C. Nobody calls these from C.
+serial = njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)
 
 
 @serial

@@ -143,3 +143,16 @@ def test_second_run_compiles_nothing(tmp_path, tmp_path_factory):
     before = machine_code()
     assert run_command(env, tmp_path).returncode == 0
     assert before and machine_code() == before
+
+
+def test_carryover_does_without_the_general_kernel():
+    """That takes three seconds to compile, for one pixel."""
+    program = """
+import sys
+from nbsim import Simulation
+args = "-cell 100 -N 5 -default_F 1 -detpixels 8 -osc 1 -phisteps 2 -phi_carryover"
+assert Simulation.from_args(args).render(backend="cpu").max() > 0
+assert "nbsim.kernels.pixel_cpu" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
