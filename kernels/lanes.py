@@ -136,7 +136,7 @@ def add_terms(
 
     All loops over orientations have these arguments, and are called by address
     (`intrinsics.call_at`): the loops around them need not be compiled again for
-    every shape and lookup. `lane_loops` compiles them.
+    every shape and lookup. `compiled.LaneLoop` compiles them.
 
     Parameters
     ----------

@@ -159,11 +159,6 @@ class Result:
         return omega_sum(tile_scratch(), run, pixels.active, rare)
 
 
-#: What a backend offers: render ranks start..stop, return the first rank that
-#: fell out of the list while interpolating, or stop.
-RenderRanks = Callable[[int, int, bool], int]
-
-
 def _cuda_backend(
     simulation: Simulation,
     job: Job,

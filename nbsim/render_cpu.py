@@ -71,7 +71,13 @@ class CpuBackend:
         )
 
     def __call__(self, start: int, stop: int, interpolate: bool) -> int:
-        """Render ranks; see `render.RenderRanks`."""
+        """Render ranks `start` to `stop`.
+
+        Returns
+        -------
+        int
+            The first rank that left the list while interpolating, or `stop`.
+        """
         if interpolate and self._cubic is None:
             from .kernels.pixel_cpu import render_general
 

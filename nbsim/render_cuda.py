@@ -121,7 +121,7 @@ class CudaDevice:
         self._interrupted.set()
 
     def render(self, start: int, stop: int, interpolate: bool, image: Any) -> int:
-        """Render ranks; see `render.RenderRanks`.
+        """Render ranks; see `CpuBackend.__call__`.
 
         Parameters
         ----------
@@ -376,7 +376,7 @@ class CudaBackend:
         )
 
     def __call__(self, start: int, stop: int, interpolate: bool) -> int:
-        """Render ranks; see `render.RenderRanks`."""
+        """Render ranks; see `CpuBackend.__call__`."""
         if len(self._devices) == 1:
             return self._devices[0].render(start, stop, interpolate, self._image)
         bounds = np.linspace(start, stop, len(self._devices) + 1).astype(int).tolist()
