@@ -11,7 +11,7 @@ from numba.extending import overload
 
 from . import params, reduced
 from .intrinsics import bits_of_float64, subtract64, vector_loop
-from .jit import LANE_OPTIONS
+from .jit import LANE_OPTIONS, lanes_inline
 
 #: Pixels per tile: the arrays of an inner loop fill a third of an L1 cache.
 TILE = 512
@@ -114,6 +114,16 @@ def _is_dark(dh, dk, dl, shape):
     return lambda dh, dk, dl, shape: False
 
 
+@lanes_inline
+def cell_at(cells, m):
+    """Return a, b, c of an orientation: nine numbers."""
+    i = 9 * m
+    a = cells[i], cells[i + 1], cells[i + 2]
+    b = cells[i + 3], cells[i + 4], cells[i + 5]
+    c = cells[i + 6], cells[i + 7], cells[i + 8]
+    return a + b + c
+
+
 def add_terms(
     sx,
     sy,
@@ -169,10 +179,8 @@ def add_terms(
     """
     vector_loop()
     form, find = shape[0], lookup[0]
-    for m in range(0, 9 * orientations, 9):
-        ax, ay, az = cells[m], cells[m + 1], cells[m + 2]
-        bx, by, bz = cells[m + 3], cells[m + 4], cells[m + 5]
-        cx, cy, cz = cells[m + 6], cells[m + 7], cells[m + 8]
+    for m in range(orientations):
+        ax, ay, az, bx, by, bz, cx, cy, cz = cell_at(cells, m)
         for i in range(n):
             h = ax * sx[i] + ay * sy[i] + az * sz[i]
             k = bx * sx[i] + by * sy[i] + bz * sz[i]
@@ -212,10 +220,8 @@ def multiply_terms(
     """
     vector_loop()
     form, find = shape[0], lookup[0]
-    for m in range(0, 9 * orientations, 9):
-        ax, ay, az = cells[m], cells[m + 1], cells[m + 2]
-        bx, by, bz = cells[m + 3], cells[m + 4], cells[m + 5]
-        cx, cy, cz = cells[m + 6], cells[m + 7], cells[m + 8]
+    for m in range(orientations):
+        ax, ay, az, bx, by, bz, cx, cy, cz = cell_at(cells, m)
         for i in range(n):
             h = ax * sx[i] + ay * sy[i] + az * sz[i]
             k = bx * sx[i] + by * sy[i] + bz * sz[i]

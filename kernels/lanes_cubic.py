@@ -14,7 +14,7 @@ from .intrinsics import (
     weighted_cube,
 )
 from .jit import lanes, lanes_inline
-from .lanes import TILE, TWO52, TWO52_BITS, is_dark, nearest, spot
+from .lanes import TILE, TWO52, TWO52_BITS, cell_at, is_dark, nearest, spot
 
 # Places of the rows of scratch.
 TERM, TH, TK, TL, PLACE = (row * TILE for row in range(5))
@@ -108,11 +108,8 @@ def add_cubic(
     form, find = shape[0], lookup[0]
     k_stride = np.uint64(find.l_range)
     h_stride = np.uint64(find.k_range * find.l_range)
-    for m in range(0, 9 * orientations, 9):
-        a = cells[m], cells[m + 1], cells[m + 2]
-        b = cells[m + 3], cells[m + 4], cells[m + 5]
-        c = cells[m + 6], cells[m + 7], cells[m + 8]
-        cell = a + b + c
+    for m in range(orientations):
+        cell = cell_at(cells, m)
         cubic_places(sx, sy, sz, keep, fell, scratch, n, cell, form, find, water)
         for i in range(n):
             F = weighted_cube(

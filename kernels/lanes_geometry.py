@@ -13,7 +13,7 @@ import numpy as np
 
 from .detector import pixel_position
 from .intrinsics import vector_loop
-from .jit import lanes
+from .jit import lanes, lanes_inline
 from .reduced import TINY, exp2
 
 LOG2_E = 1.0 / math.log(2.0)
@@ -40,6 +40,14 @@ def pixel_numbers(first, n, run, active, fast, slow):
         fast[i] = run.xmin + (rank - row * run.width)
 
 
+@lanes_inline
+def unit_and_length(x, y, z):
+    """Return a vector divided by its length, and the length."""
+    length = math.sqrt(x * x + y * y + z * z)
+    inverse = 1.0 / length
+    return x * inverse, y * inverse, z * inverse, length
+
+
 @lanes
 def flat_directions(fast, slow, start, n, run, dx, dy, dz, airpath):
     """Fill in unit vectors to points of a flat detector, and their distances, m.
@@ -60,12 +68,7 @@ def flat_directions(fast, slow, start, n, run, dx, dy, dz, airpath):
         x = Fdet * fx + Sdet * sx + ox
         y = Fdet * fy + Sdet * sy + oy
         z = Fdet * fz + Sdet * sz + oz
-        distance = math.sqrt(x * x + y * y + z * z)
-        inverse = 1.0 / distance
-        dx[i] = x * inverse
-        dy[i] = y * inverse
-        dz[i] = z * inverse
-        airpath[i] = distance
+        dx[i], dy[i], dz[i], airpath[i] = unit_and_length(x, y, z)
 
 
 @lanes
@@ -76,12 +79,7 @@ def curved_directions(fast, slow, start, n, run, dx, dy, dz, airpath):
         Fdet = fast[i] * run.pixel_size + Fdet0
         Sdet = slow[i] * run.pixel_size + Sdet0
         x, y, z = pixel_position(Fdet, Sdet, Odet, run)
-        distance = math.sqrt(x * x + y * y + z * z)
-        inverse = 1.0 / distance
-        dx[i] = x * inverse
-        dy[i] = y * inverse
-        dz[i] = z * inverse
-        airpath[i] = distance
+        dx[i], dy[i], dz[i], airpath[i] = unit_and_length(x, y, z)
 
 
 @lanes

@@ -15,7 +15,7 @@ from . import fixed_point, params
 from . import reduced_single as reduced
 from .intrinsics import pointer_to, vector_loop
 from .jit import LANE_OPTIONS, lanes_inline
-from .lanes import TILE
+from .lanes import TILE, cell_at
 
 #: Orientations whose terms are added in float32 before they go to float64.
 FLUSH = 64
@@ -124,14 +124,12 @@ def add_terms_single(
     for i in range(n):
         sums[ACC + i] = ZERO
     for m in range(orientations):
-        a = cells[9 * m], cells[9 * m + 1], cells[9 * m + 2]
-        b = cells[9 * m + 3], cells[9 * m + 4], cells[9 * m + 5]
-        c = cells[9 * m + 6], cells[9 * m + 7], cells[9 * m + 8]
+        ax, ay, az, bx, by, bz, cx, cy, cz = cell_at(cells, m)
         for i in range(n):
             scattering = sx[i], sy[i], sz[i]
-            h = fixed_index(a[0], a[1], a[2], scattering)
-            k = fixed_index(b[0], b[1], b[2], scattering)
-            l = fixed_index(c[0], c[1], c[2], scattering)
+            h = fixed_index(ax, ay, az, scattering)
+            k = fixed_index(bx, by, bz, scattering)
+            l = fixed_index(cx, cy, cz, scattering)
             rows[DH + i] = fixed_distance(h)
             rows[DK + i] = fixed_distance(k)
             rows[DL + i] = fixed_distance(l)

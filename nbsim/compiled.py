@@ -68,14 +68,11 @@ class LaneLoop:
         from .kernels.pixel_tiles import LOOP
 
         self._kept = packed(shape), packed(lookup.arguments), lookup.table
-        self.compiled = c_function(
-            function, loop_types(shape, lookup.arguments, lookup.table)
-        )
-        addresses = (part.ctypes.data for part in self._kept)
+        types = loop_types(shape, lookup.arguments, lookup.table)
+        address = c_function(function, types).address
+        arguments = (part.ctypes.data for part in self._kept)
         running = function is multiply_terms
-        self.record = np.array(
-            [(self.compiled.address, *addresses, factor, running, 0)], LOOP
-        )
+        self.record = np.array([(address, *arguments, factor, running, 0)], LOOP)
 
 
 def loop_types(shape: tuple, lookup: tuple, table: np.ndarray) -> tuple[Any, ...]:

@@ -70,15 +70,15 @@ def job_by_value(job: Job) -> Job:
     )
 
 
-def _by_value(shape: Any) -> Any:
-    """Return a shape with tuples instead of arrays: kernels get those by value."""
-    if hasattr(shape, "series"):
-        # Five coefficients whatever the number of cells, then 1 where it is even.
-        return tuple(
-            (*row, *[0.0] * (5 - len(row)), even)
-            for row, even in zip(shape.series, shape.even)
-        )
-    return type(shape)(*(_tuple(v) if np.ndim(v) else float(v) for v in shape))
+def _spot(shape: Any) -> Any:
+    """Return the numbers that a kernel needs of a shape."""
+    if not hasattr(shape, "series"):
+        return shape
+    # Five coefficients whatever the number of cells, then 1 where it is even.
+    return tuple(
+        (*row, *[0.0] * (5 - len(row)), even)
+        for row, even in zip(shape.series, shape.even)
+    )
 
 
 def needs_order(job: Job) -> bool:
@@ -113,14 +113,14 @@ def fast_kernel(
         return FastKernel(
             form=_form(shape),
             lookup=cuda_params.TRICUBIC,
-            spot=_by_value(shape),
+            spot=_spot(shape),
             box=_cube(job),
             table=np.ascontiguousarray(job.hkl.F).reshape(-1),
             factor=factor,
         )
     factors = simulation.structure_factors
     single = precision == "single"
-    form, spot = _single(shape, job) if single else (_form(shape), _by_value(shape))
+    form, spot = _single(shape, job) if single else (_form(shape), _spot(shape))
     return FastKernel(
         form=form,
         lookup=cuda_params.NEAREST if job.hkl.has_list else cuda_params.DEFAULT_F,
