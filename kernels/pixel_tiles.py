@@ -279,12 +279,12 @@ def render_tiles(
 
 
 @njit(error_model="numpy", cache=True, nogil=True)
-def omega_sum(scratch, runs, active, rare):
+def omega_sum(scratch, runs, active, curved):
     """Return the sum of omega_pixel over all rendered pixels, sr.
 
     C: ``omega_sum``. Without -oversample_omega every layer and subpixel counts
     with the solid angle of the first. Not in parallel: it takes milliseconds, and
-    compiles in half the time.
+    compiles in half the time. `curved` is None where the detector is flat.
     """
     run, tile = runs[0], pointer_to(scratch.ctypes.data, np.float64)
     fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
@@ -297,7 +297,7 @@ def omega_sum(scratch, runs, active, rare):
         geometry.pixel_numbers(first, n, run, active, fast, slow)
         for layer in range(layers):
             for sub in range(subpixels):
-                directions(tile, layer, sub, n, run, rare)
+                directions(tile, layer, sub, n, run, curved)
                 geometry.solid_angles(airpath, n, run, omega)
                 for i in range(n):
                     total += omega[i]

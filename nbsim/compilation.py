@@ -16,7 +16,6 @@ import numpy as np
 from .hkl import read_hkl
 from .model import Crystal, Detector, Sampling
 from .noise import Generator, mosaic_umats, poisson_noise, random_misset_rad
-from .render import Result
 from .scaling import int_image, pgm_image, statistics
 from .simulation import Simulation
 from .structure_factors import StructureFactors
@@ -88,28 +87,34 @@ def warm_cache(say: Callable[[str], None]) -> None:
         say(name)
         simulation.run(backend="cpu", precision=precision)
     say("single pixels, orientation, statistics, noise, reading of lists")
-    # With -phi_carryover the first pixel of a run is rendered on its own.
-    first_pixel = Simulation(
+    # No index of so small a list can be interpolated: the first pixel ends it, and is
+    # rendered on its own.
+    box = np.ones((3, 3, 3))
+    flat = Simulation(
         Crystal(cell=(100.0,)),
-        StructureFactors(default_F=1.0),
+        StructureFactors(F=box, h_min=-1, k_min=-1, l_min=-1, hkls=box.size),
         detector=Detector(detpixels_f=8, detpixels_s=8),
-        sampling=Sampling(phi_carryover=True),
+        sampling=Sampling(interpolate=True),
     )
-    _warm_the_rest(first_pixel.run(backend="cpu"))
+    curved = dataclasses.replace(
+        flat, detector=dataclasses.replace(flat.detector, curved=True)
+    )
+    for simulation in (flat, curved):
+        result = simulation.run(backend="cpu")
+        assert result.omega_sum > 0.0
+    _warm_the_rest(result.image)
     say(f"done in {time.perf_counter() - started:.0f} s")
 
 
-def _warm_the_rest(result: Result) -> None:
+def _warm_the_rest(image: np.ndarray) -> None:
     generator = Generator()
     random_misset_rad(1, generator)
     mosaic_umats(0.01, 2, 1, generator)
-    image = result.image
     statistics(image)
     statistics(image, mask=np.ones(image.shape, np.uint16))
     int_image(image, 1.0)
     pgm_image(image, 1.0)
     poisson_noise(image, 1)
-    assert result.omega_sum > 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "one.hkl")
         with open(path, "w", encoding="ascii") as stream:

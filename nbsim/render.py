@@ -15,7 +15,7 @@ import numpy as np
 from . import device, validate
 from .lane_arguments import why_double
 from .launch import parallel_turn
-from .render_cpu import CpuBackend, needs_rare
+from .render_cpu import CpuBackend
 from .setup import R_E_SQR, Setup
 
 if TYPE_CHECKING:
@@ -155,8 +155,8 @@ class Result:
         from .lane_arguments import run_record, tile_scratch
 
         job, pixels = self.solid_angles
-        run, rare = run_record(job, pixels), needs_rare(job)
-        return omega_sum(tile_scratch(), run, pixels.active, rare)
+        run, curved = run_record(job, pixels), job.det.curved_detector or None
+        return omega_sum(tile_scratch(), run, pixels.active, curved)
 
 
 def _cuda_backend(
@@ -170,6 +170,16 @@ def _cuda_backend(
     from .render_cuda import CudaBackend
 
     return CudaBackend(simulation, job, pixels, image, devices, precision)
+
+
+def pixel_at(rank: int, pixels: Pixels, fpixels: int) -> tuple[int, int]:
+    """Return fast and slow index of the rank-th rendered pixel."""
+    from .kernels.pixels import pixel_of_rank
+
+    # As machine code it would be compiled in every process. Numba ships no types.
+    in_python = pixel_of_rank.py_func  # pyright: ignore[reportFunctionMemberAccess]
+    fast, slow = in_python(rank, pixels, fpixels)
+    return int(fast), int(slow)
 
 
 def evaluations(setup: Setup, pixels: Pixels) -> float:
@@ -213,8 +223,6 @@ def render(
     DeviceError
         When a CUDA device is missing or fails.
     """
-    from .kernels.pixels import pixel_of_rank
-
     started = time.perf_counter()
     setup = simulation.setup
     job = build_job(simulation, setup)
@@ -230,6 +238,7 @@ def render(
     if devices:
         gpu = _cuda_backend(simulation, job, pixels, image, devices, precision)
     worker = gpu or CpuBackend(simulation, job, pixels, image, precision)
+    turn = contextlib.nullcontext if gpu else parallel_turn
     interpolate = setup.interpolate
     first = simulation.sampling.phi_carryover
     fell_out = None
@@ -241,22 +250,22 @@ def render(
         if progress:
             progress(rank / pixels.count)
         if first:
-            with contextlib.nullcontext() if gpu else parallel_turn():
+            with turn():
                 still, first = worker.first_pixel(rank, interpolate)
             if interpolate and not still:
-                fell_out = pixel_of_rank(rank, pixels, job.det.fpixels)
+                fell_out = pixel_at(rank, pixels, job.det.fpixels)
             interpolate = still
             rank += 1
             continue
         if gpu:
             block = gpu.ranks_per_call
         stop = min(rank + block, pixels.count)
-        with contextlib.nullcontext() if gpu else parallel_turn():
+        with turn():
             reached = worker(rank, stop, interpolate)
         if reached < stop:
             from .kernels.pixel_cpu import render_pixel
 
-            fell_out = pixel_of_rank(reached, pixels, job.det.fpixels)
+            fell_out = pixel_at(reached, pixels, job.det.fpixels)
             interpolate, _ = render_pixel(reached, True, False, job, pixels, image)
             reached += 1
         block = min(2 * block, largest)

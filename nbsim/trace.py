@@ -184,15 +184,14 @@ def _state_before(
     have changed, those pixels are rendered, because only their evaluations tell.
     """
     from .kernels.pixel_cpu import render_pixel
-    from .kernels.pixels import pixel_of_rank
-    from .render import render
+    from .render import pixel_at, render
 
     interpolate = simulation.setup.interpolate
     first = simulation.sampling.phi_carryover
     scratch = np.zeros(simulation.detector.shape, np.float32)
     rank = 0
     while first:
-        fpixel, spixel = pixel_of_rank(rank, pixels, job.det.fpixels)
+        fpixel, spixel = pixel_at(rank, pixels, job.det.fpixels)
         if (spixel, fpixel) == pixel:
             return interpolate, first
         interpolate, first = render_pixel(

@@ -145,6 +145,20 @@ def test_second_run_compiles_nothing(tmp_path, tmp_path_factory):
     assert before and machine_code() == before
 
 
+def test_end_of_interpolation_compiles_nothing_again(tmp_path):
+    (tmp_path / "one.hkl").write_text("0 0 0 1\n")
+    words = [*COMMAND.split(), "-hkl", "one.hkl", "-interpolate"]
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-m", "nbsim", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0 and "interpolation ended" in done.stderr
+    assert "compiling" not in done.stderr
+
+
 def test_carryover_does_without_the_general_kernel():
     """That takes three seconds to compile, for one pixel."""
     program = """
