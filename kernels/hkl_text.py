@@ -4,7 +4,7 @@
 The kernels read the ordinary lines. Where a line is anything else (wrong, or a
 number that needs more than 18 or 19 digits) they stop in front of it, and the caller
 in Python reads or refuses that one line; so the rules for errors stand once,
-in nbsim/hkl.py.
+in nbsim/formats/hkl.py.
 
 Text must end with a line end: no loop inside a line looks for the end of memory.
 """

@@ -16,50 +16,50 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .backends.driver import Result
     from .errors import DeviceError, FileError, UsageError
-    from .hkl import read_fdump, read_hkl, write_fdump, write_hkl
-    from .model import Beam, Crystal, Detector, Goniometer, Sampling
-    from .noise import Noise, poisson_noise
-    from .pgm import write_pgm
-    from .png import write_png
-    from .render import Result
-    from .scaling import Statistics
+    from .formats.hkl import read_fdump, read_hkl, write_fdump, write_hkl
+    from .formats.pgm import write_pgm
+    from .formats.png import write_png
+    from .formats.smv import SmvImage, read_smv, write_smv
+    from .formats.textfiles import read_matrix, read_sources
+    from .formats.tiff import read_tiff, write_tiff
+    from .images.noise import Noise, poisson_noise
+    from .images.scaling import Statistics
+    from .model.models import Beam, Crystal, Detector, Goniometer, Sampling
+    from .model.structure_factors import StructureFactors
     from .simulation import Simulation
-    from .smv import SmvImage, read_smv, write_smv
-    from .structure_factors import StructureFactors
-    from .textfiles import read_matrix, read_sources
-    from .tiff import read_tiff, write_tiff
-    from .trace import Trace
+    from .trace.pixel import Trace
 
 _HOME = {
-    "Beam": "model",
-    "Crystal": "model",
-    "Detector": "model",
+    "Beam": "model.models",
+    "Crystal": "model.models",
+    "Detector": "model.models",
     "DeviceError": "errors",
     "FileError": "errors",
-    "Goniometer": "model",
-    "Noise": "noise",
-    "Result": "render",
-    "Sampling": "model",
+    "Goniometer": "model.models",
+    "Noise": "images.noise",
+    "Result": "backends.driver",
+    "Sampling": "model.models",
     "Simulation": "simulation",
-    "SmvImage": "smv",
-    "Statistics": "scaling",
-    "StructureFactors": "structure_factors",
-    "Trace": "trace",
+    "SmvImage": "formats.smv",
+    "Statistics": "images.scaling",
+    "StructureFactors": "model.structure_factors",
+    "Trace": "trace.pixel",
     "UsageError": "errors",
-    "poisson_noise": "noise",
-    "read_fdump": "hkl",
-    "read_hkl": "hkl",
-    "read_matrix": "textfiles",
-    "read_smv": "smv",
-    "read_sources": "textfiles",
-    "read_tiff": "tiff",
-    "write_fdump": "hkl",
-    "write_hkl": "hkl",
-    "write_pgm": "pgm",
-    "write_png": "png",
-    "write_smv": "smv",
-    "write_tiff": "tiff",
+    "poisson_noise": "images.noise",
+    "read_fdump": "formats.hkl",
+    "read_hkl": "formats.hkl",
+    "read_matrix": "formats.textfiles",
+    "read_smv": "formats.smv",
+    "read_sources": "formats.textfiles",
+    "read_tiff": "formats.tiff",
+    "write_fdump": "formats.hkl",
+    "write_hkl": "formats.hkl",
+    "write_pgm": "formats.pgm",
+    "write_png": "formats.png",
+    "write_smv": "formats.smv",
+    "write_tiff": "formats.tiff",
 }
 
 __all__ = [

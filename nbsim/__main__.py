@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``python -m nbsim`` is the command ``nbsim``."""
 
-from .cli import command
+from .command.main import command
 
 if __name__ == "__main__":
     command()

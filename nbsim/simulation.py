@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import validate
-from .model import Beam, Crystal, Detector, Goniometer, Sampling
-from .setup import Setup, resolve
-from .structure_factors import StructureFactors
+from .model import validate
+from .model.models import Beam, Crystal, Detector, Goniometer, Sampling
+from .model.structure_factors import StructureFactors
+from .resolve.run import Setup, resolve
 
 if TYPE_CHECKING:
-    from .noise import Noise
-    from .render import Result
-    from .scaling import Statistics
-    from .trace import Trace
+    from .backends.driver import Result
+    from .images.noise import Noise
+    from .images.scaling import Statistics
+    from .trace.pixel import Trace
 
 MODELS = ("c", "physical")
 MODEL_CLASSES = {
@@ -70,7 +70,7 @@ class Simulation:
             The options, as one string (split as a shell does) or as words,
             without the program's name.
         """
-        from .from_args import read_command_line
+        from .command.command_line import read_command_line
 
         return read_command_line(args).simulation
 
@@ -116,7 +116,7 @@ class Simulation:
         DeviceError
             When a CUDA device is missing or fails; `out` is then not an image.
         """
-        from . import device, render
+        from .backends import device, driver
 
         device.requested(backend)
         validate.choice("precision", precision, PRECISIONS)
@@ -135,8 +135,8 @@ class Simulation:
         bounds = (xmin, min(xmax, fpixels - 1), ymin, min(ymax, spixels - 1))
         image = np.zeros(detector.shape, np.float32) if out is None else out
         _check_out(image, detector.shape)
-        with render.cpu_threads(threads):
-            return render.render(
+        with driver.cpu_threads(threads):
+            return driver.render(
                 self, image, bounds, progress, backend=backend, precision=precision
             )
 
@@ -164,7 +164,7 @@ class Simulation:
             When the image does not have this pixel: outside the detector or the
             region of interest, or under the mask.
         """
-        from .trace import trace_pixel
+        from .trace.pixel import trace_pixel
 
         return trace_pixel(self, slow, fast)
 
@@ -183,7 +183,7 @@ class Simulation:
             and sampling (and statistics). Names end in their unit; None stands for
             what is not used.
         """
-        from .config import resolved_models
+        from .command.show_config import resolved_models
 
         groups = resolved_models(self)
         if image is not None:
@@ -192,7 +192,7 @@ class Simulation:
 
     def statistics(self, image: np.ndarray) -> Statistics:
         """Return maximum, mean, rms and rmsd of an image of this simulation."""
-        from .scaling import statistics
+        from .images.scaling import statistics
 
         return statistics(image, self.detector.roi, self.detector.mask)
 
@@ -213,7 +213,7 @@ class Simulation:
         adc_offset
             Value of a pixel without photons.
         """
-        from .scaling import automatic_int_scale, int_image
+        from .images.scaling import automatic_int_scale, int_image
 
         if scale is None:
             scale = automatic_int_scale(self.statistics(image))
@@ -224,7 +224,7 @@ class Simulation:
 
         Without a scale, five times the rmsd becomes 250.
         """
-        from .scaling import automatic_int_scale, automatic_pgm_scale, pgm_image
+        from .images.scaling import automatic_int_scale, automatic_pgm_scale, pgm_image
 
         if scale is None:
             stats = self.statistics(image)
@@ -243,7 +243,7 @@ class Simulation:
         adc_offset
             Value of a pixel without photons.
         """
-        from .noise import poisson_noise
+        from .images.noise import poisson_noise
 
         generator = self.setup.noise_generator()
         return poisson_noise(image, seed, adc_offset, self.detector.roi, generator)
@@ -275,7 +275,7 @@ class Simulation:
         ndarray
             (slow, fast, 3) uint8 for `nbsim.write_png`; at most 1200 pixels wide.
         """
-        from .preview import preview
+        from .images.preview import preview
 
         image = self.render() if image is None else image
         return preview(self, image, scale=scale, color=color, rings=rings)
@@ -293,7 +293,7 @@ class Simulation:
 
     def smv_header(self, adc_offset: float = 40.0) -> dict[str, str]:
         """Return the header for `nbsim.write_smv`."""
-        from .header import smv_header
+        from .formats.smv_geometry import smv_header
 
         return smv_header(self.setup, validate.number("adc_offset", adc_offset))
 
@@ -309,7 +309,7 @@ class Simulation:
         command
             The command line, where there is one.
         """
-        from .header import metadata
+        from .formats.smv_geometry import metadata
 
         return metadata(self.setup, adc_offset, command)
 

@@ -17,7 +17,9 @@ from concurrent.futures import Executor, Future
 import numpy as np
 from golden_cases import CASES
 
-from nbsim import Simulation, StructureFactors, render, render_cuda
+from nbsim import Simulation, StructureFactors
+from nbsim.backends import cuda as render_cuda
+from nbsim.backends import driver
 
 #: Pixels of a window, slow and fast.
 WINDOW = (3, 4)
@@ -113,8 +115,8 @@ def on_backend(simulation: Simulation, change=None, indices=(0,)) -> np.ndarray:
     """Render the region of interest in one call of a backend, after a change to it."""
     setup = simulation.setup
     xmin, xmax, ymin, ymax = simulation.detector.roi
-    job = render.build_job(simulation, setup)
-    pixels = render.build_pixels(simulation, setup, (xmin, xmax, ymin, ymax))
+    job = driver.build_job(simulation, setup)
+    pixels = driver.build_pixels(simulation, setup, (xmin, xmax, ymin, ymax))
     image = np.zeros(simulation.detector.shape, np.float32)
     backend = render_cuda.CudaBackend(
         simulation, job, pixels, image.reshape(-1), indices, "double", AtOnce

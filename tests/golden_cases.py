@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from nbsim.tools.golden_cases import read_cases
+from nbsim.tools.golden.cases import read_cases
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = read_cases(GOLDEN)

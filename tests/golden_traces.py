@@ -7,7 +7,7 @@ import re
 from golden_cases import GOLDEN
 
 import nbsim
-from nbsim.trace import Trace
+from nbsim.trace.pixel import Trace
 
 LOGS = {path.name.split(".")[0]: path for path in (GOLDEN / "traces").iterdir()}
 NAMES = sorted(LOGS)

@@ -5,9 +5,11 @@ import ctypes
 
 import numpy as np
 
-from nbsim import StructureFactors, lane_arguments
-from nbsim.compiled import LaneLoop
-from nbsim.kernels import lanes, params
+from nbsim import StructureFactors
+from nbsim.backends import cpu_arguments
+from nbsim.backends.cpu_functions import LaneLoop
+from nbsim.kernels import params
+from nbsim.kernels.cpu import lanes
 
 PROTOTYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64,
@@ -49,10 +51,10 @@ def factors(listed):
 def prepared(name, listed, precision="double"):
     """Return models and kernel arguments: crystal, list, shape, lookup, factor."""
     xtal, given = crystal(name), factors(listed)
-    shape, shape_factor = lane_arguments.shape_arguments(xtal)
+    shape, shape_factor = cpu_arguments.shape_arguments(xtal)
     if precision == "single":
-        shape = lane_arguments.narrowed(shape)
-    lookup = lane_arguments.nearest_lookup(given, precision)
+        shape = cpu_arguments.narrowed(shape)
+    lookup = cpu_arguments.nearest_lookup(given, precision)
     return xtal, given, shape, lookup, shape_factor * lookup.factor
 
 

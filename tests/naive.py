@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The slow reference: an image of few pixels, straight from the formulas.
 
-Plain Python, no kernel imported. It starts from the numbers that `nbsim.setup`
+Plain Python, no kernel imported. It starts from the numbers that `nbsim.resolve.run`
 resolves (geometry, cell, sources, step counts) and does everything after them
 in its own way: rotations by matrix, the lattice as a sum over cells, the
 interpolation by Lagrange's formula, the polarization with angles. The two

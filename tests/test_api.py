@@ -23,7 +23,7 @@ from nbsim import (
     Simulation,
     StructureFactors,
 )
-from nbsim.cli import main
+from nbsim.command.main import main
 
 LINE = (
     "-cell 70 80 90 -default_F 100 -N 5 -misset 10 20 30 -distance 90 -detpixels 48 "
@@ -260,7 +260,7 @@ def test_wrong_render_argument(message, simulation, monkeypatch):
     def no_kernel(*_, **__):
         raise AssertionError("a kernel was started")
 
-    monkeypatch.setattr("nbsim.render.render", no_kernel)
+    monkeypatch.setattr("nbsim.backends.driver.render", no_kernel)
     with pytest.raises((TypeError, ValueError), match=message):
         simulation.render(**WRONG_RENDER[message])
 

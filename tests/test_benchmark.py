@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 import nbsim
-from nbsim import device
-from nbsim.tools import benchmark, benchmark_cuda, benchmark_cuda_times
-from nbsim.tools import benchmark_measure as measuring
-from nbsim.tools import benchmark_process
-from nbsim.tools.benchmark_measure import Disagreement, Row, Timing, check_images
-from nbsim.tools.benchmark_workloads import (
+from nbsim.backends import device
+from nbsim.tools.benchmark import cuda as benchmark_cuda
+from nbsim.tools.benchmark import cuda_times as benchmark_cuda_times
+from nbsim.tools.benchmark import main as benchmark
+from nbsim.tools.benchmark import measure as measuring
+from nbsim.tools.benchmark import process as benchmark_process
+from nbsim.tools.benchmark.measure import Disagreement, Row, Timing, check_images
+from nbsim.tools.benchmark.workloads import (
     CUDA_WORKLOADS,
     LARGE_LARGEST_INDEX,
     LYSOZYME_CELL_A,
@@ -35,7 +37,7 @@ NAMES = [workload.name for workload in WORKLOADS]
 REFERENCE = """#!{python}
 import sys
 import numpy as np
-from nbsim.cli import main
+from nbsim.command.main import main
 status = main(sys.argv[1:])
 image = np.fromfile("floatimage.bin", np.float32)
 {spoil}
@@ -215,7 +217,7 @@ def test_lists_are_complete_and_the_same_every_time(tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_peak_kernel_does_what_is_counted(dtype):
-    from nbsim.tools import benchmark_peak as peak
+    from nbsim.tools.benchmark import peak
 
     start = np.array([0.25, 0.5], dtype)
     steps = np.linspace(0.1, 1.0, peak.CHAINS + 2).astype(dtype)

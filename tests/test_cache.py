@@ -166,7 +166,7 @@ import sys
 from nbsim import Simulation
 args = "-cell 100 -N 5 -default_F 1 -detpixels 8 -osc 1 -phisteps 2 -phi_carryover"
 assert Simulation.from_args(args).render(backend="cpu").max() > 0
-assert "nbsim.kernels.pixel_cpu" not in sys.modules
+assert "nbsim.kernels.reference.pixel_cpu" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nbsim.cell import default_orientation, matrix_vectors, resolve_cell
-from nbsim.model import Crystal
+from nbsim.model.models import Crystal
+from nbsim.resolve.cell import default_orientation, matrix_vectors, resolve_cell
 
 #: Some twenty roundings, and the cosines of angles that are far from 0 and 180.
 CELL = 1e-12

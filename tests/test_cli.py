@@ -17,10 +17,10 @@ from PIL import Image
 
 from nbsim import Simulation, read_fdump, read_hkl, read_smv, read_tiff
 from nbsim._version import __version__
-from nbsim.cli import main
-from nbsim.noise import poisson_noise
-from nbsim.progress import ProgressBar
-from nbsim.smv import header_pairs
+from nbsim.command.main import main
+from nbsim.command.progress import ProgressBar
+from nbsim.formats.smv import header_pairs
+from nbsim.images.noise import poisson_noise
 
 SMALL = "-cell 70 80 90 -default_F 50 -N 3 -lambda 1 -detpixels 24 -pixel 0.8 -seed 5"
 
@@ -240,7 +240,8 @@ def test_version_and_help(run):
 @pytest.mark.parametrize("option", ["-h", "-version"])
 def test_help_needs_no_large_library(option):
     code = (
-        "import sys; from nbsim.cli import main; status = main([sys.argv[1]]); "
+        "import sys; from nbsim.command.main import main; "
+        "status = main([sys.argv[1]]); "
         "print(sorted({'numba', 'numpy', 'tifffile'} & sys.modules.keys()), status)"
     )
     done = subprocess.run(

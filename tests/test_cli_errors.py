@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from test_cli import SMALL, program
 
-from nbsim.cli import main
-from nbsim.noise import MAX_SEED
-from nbsim.smv import write_smv
+from nbsim.command.main import main
+from nbsim.formats.smv import write_smv
+from nbsim.images.noise import MAX_SEED
 
 OUTPUTS = ("floatimage.bin", "intimage.img", "noiseimage.img", "image.pgm")
 OLD = b"an older image"
@@ -154,14 +154,14 @@ def test_unreadable_file(folder, capsys, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     # Permissions do not stop root, who may run these tests.
-    monkeypatch.setattr("nbsim.files.open", refuse, raising=False)
+    monkeypatch.setattr("nbsim.formats.files.open", refuse, raising=False)
     line = f"{LIST} -hkl good.hkl"
     part = "cannot read hkl file good.hkl: permission denied"
     assert_refused(folder, capsys, line, 1, part)
 
 
 def test_folder_without_permission_is_seen_before_the_run(folder, capsys, monkeypatch):
-    monkeypatch.setattr("nbsim.files.os.access", lambda *_: False)
+    monkeypatch.setattr("nbsim.formats.files.os.access", lambda *_: False)
     monkeypatch.setattr("nbsim.simulation.Simulation.run", pytest.fail)
     part = f"the folder {folder} is not writable"
     assert_refused(folder, capsys, f"{SMALL} -floatfile new.bin", 1, part)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import nbsim
-from nbsim.options import GROUPS, OPTIONS
-from nbsim.tools import command_line_docs
+from nbsim.command.options import GROUPS, OPTIONS
+from nbsim.tools.docs import command_line as command_line_docs
 
 PAGE = Path(__file__).parents[1] / "docs" / "command-line.md"
 NAMES = [option.name for option in OPTIONS if not option.instead]
@@ -17,8 +17,8 @@ NAMES = [option.name for option in OPTIONS if not option.instead]
 
 def test_page_is_up_to_date():
     assert PAGE.read_text(encoding="utf-8") == command_line_docs.page(), (
-        "docs/command-line.md does not match nbsim/options.py; write it anew with "
-        "'python -m nbsim.tools.command_line_docs docs/command-line.md'"
+        "docs/command-line.md does not match nbsim/command/options.py; write it "
+        "anew with 'python -m nbsim.tools.docs.command_line docs/command-line.md'"
     )
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from nbsim.tools.both_programs import own_outputs
-from nbsim.tools.compare import main
-from nbsim.tools.float_files import phi_zero_step
+from nbsim.tools.images.float_files import phi_zero_step
+from nbsim.tools.images.main import main
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -108,7 +108,7 @@ def test_worst_pixel_comes_with_its_trace_command(tmp_path, program, capsys):
     assert worst["trace_command"] == command
     assert command in said and command in (folder / "report.html").read_text()
     # The line works as it is.
-    from nbsim.tools.trace import main as trace
+    from nbsim.tools.traces.main import main as trace
 
     assert trace(shlex.split(command)[1:]) == 0
     assert (folder / "worst" / "trace_py.log").exists()
@@ -318,7 +318,7 @@ def test_as_a_program(tmp_path):
     stale = tmp_path / "c"
     stale.write_text(f'#!/bin/sh\nexec {sys.executable} -m nbsim "$@" -phi_carryover\n')
     stale.chmod(0o755)
-    command = [sys.executable, "-m", "nbsim.tools.compare", "--c-bin", str(stale)]
+    command = [sys.executable, "-m", "nbsim.tools.images.main", "--c-bin", str(stale)]
     args = [*ARGS.split(), "-osc", "10", "-phisteps", "3"]
     done = subprocess.run(
         [*command, "--outdir", "new", "--", *args],

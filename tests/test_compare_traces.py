@@ -10,10 +10,10 @@ import sys
 import pytest
 from golden_traces import LOGS, SEED, traced
 
-from nbsim.tools.compare_traces import main
-from nbsim.tools.trace_difference import compare
-from nbsim.tools.trace_log import MAIN_ROWS, read_trace
-from nbsim.trace_files import jsonl_rows, text_rows
+from nbsim.command.trace_files import jsonl_rows, text_rows
+from nbsim.tools.traces.compare import main
+from nbsim.tools.traces.difference import compare
+from nbsim.tools.traces.log import MAIN_ROWS, read_trace
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -220,7 +220,7 @@ def test_bad_tolerance(tolerance, tmp_path, py_log, capsys):
 
 
 def test_as_a_program(tmp_path, py_log):
-    command = [sys.executable, "-m", "nbsim.tools.compare_traces"]
+    command = [sys.executable, "-m", "nbsim.tools.traces.compare"]
     words = ["--c", str(SEED), "--py", str(py_log), "--out", str(tmp_path / "s.md")]
     done = subprocess.run([*command, *words], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nbsim.options import OPTIONS
-from nbsim.tools.completions import FILES, completion
+from nbsim.command.options import OPTIONS
+from nbsim.tools.docs.completions import FILES, completion
 
 FOLDER = Path(__file__).parents[1] / "completions"
 
@@ -16,8 +16,8 @@ FOLDER = Path(__file__).parents[1] / "completions"
 @pytest.mark.parametrize("shell", FILES)
 def test_committed_file_is_up_to_date(shell):
     assert (FOLDER / FILES[shell]).read_text(encoding="utf-8") == completion(shell), (
-        "completions/ does not match nbsim/options.py; write it anew with "
-        "'python -m nbsim.tools.completions completions'"
+        "completions/ does not match nbsim/command/options.py; write it anew with "
+        "'python -m nbsim.tools.docs.completions completions'"
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from golden_cases import CASES, NAMES
 
-from nbsim import Simulation, device
-from nbsim.tools import golden_compare as compare
+from nbsim import Simulation
+from nbsim.backends import device
+from nbsim.tools.golden import compare
 from nbsim.tools.tolerances import (
     SINGLE_PEAK,
     SINGLE_RELATIVE,

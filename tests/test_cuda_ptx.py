@@ -9,8 +9,9 @@ import cuda_runs
 import numpy as np
 import pytest
 
-from nbsim import cuda_arguments, render
-from nbsim.kernels import cuda_params, pixel_cuda
+from nbsim.backends import cuda_arguments, driver
+from nbsim.kernels.cuda import kernels as pixel_cuda
+from nbsim.kernels.cuda import params as cuda_params
 
 CAPABILITIES = [(7, 0), (8, 0), (9, 0), (12, 0)]
 #: Name, whether with a table of F^2, precision: one twin per form of the fast kernel.
@@ -52,8 +53,8 @@ pytestmark = pytest.mark.skipif(
 def kernels(name, precision):
     """Yield every kernel of a twin with the arguments of a launch, on the host."""
     simulation = cuda_runs.twin(name)
-    host_job = render.build_job(simulation, simulation.setup)
-    pixels = render.build_pixels(simulation, simulation.setup, (0, 9, 0, 9))
+    host_job = driver.build_job(simulation, simulation.setup)
+    pixels = driver.build_pixels(simulation, simulation.setup, (0, 9, 0, 9))
     job = cuda_arguments.job_by_value(host_job)
     work = cuda_params.Work(*range(len(cuda_params.Work._fields)))
     sums, values = np.zeros((1, 4)), np.zeros(4, np.float32)

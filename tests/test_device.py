@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-from nbsim import DeviceError, Simulation, cli, device, render_cuda
+from nbsim import DeviceError, Simulation
+from nbsim.backends import cuda as render_cuda
+from nbsim.backends import device
+from nbsim.command import main as cli
 
 LINE = "-cell 70 80 90 90 90 90 -default_F 100 -N 5 -detpixels 8 -distance 100"
 
@@ -71,7 +74,7 @@ def test_a_device_cannot_work_twice():
 
 
 def test_bad_backend_stops_before_rendering(monkeypatch):
-    monkeypatch.setattr("nbsim.render.render", None)
+    monkeypatch.setattr("nbsim.backends.driver.render", None)
     with pytest.raises(ValueError, match="device gpu: expected auto"):
         Simulation.from_args(LINE).run(backend="gpu")
 
@@ -212,7 +215,7 @@ def test_the_cuda_target_is_not_imported_without_need(tmp_path):
 @pytest.mark.parametrize("start, stop", [(0, 5), (3, 12)])
 def test_pixels_of_ranks(start, stop):
     simulation = Simulation.from_args(LINE + " -roi 2 4 1 6")
-    from nbsim.render import build_job, build_pixels
+    from nbsim.backends.driver import build_job, build_pixels
 
     job = build_job(simulation, simulation.setup)
     pixels = build_pixels(simulation, simulation.setup, (2, 4, 1, 6))

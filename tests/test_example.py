@@ -8,8 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from nbsim import Simulation, example, read_hkl, read_smv, read_tiff
-from nbsim.cli import main
+from nbsim import Simulation, read_hkl, read_smv, read_tiff
+from nbsim.command import example
+from nbsim.command.main import main
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import nbsim
-from nbsim.example import write_inputs
+from nbsim.command.example import write_inputs
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = sorted(path.name for path in (DOCS / "examples").iterdir())

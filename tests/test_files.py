@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from nbsim.errors import FileError
-from nbsim.files import open_input, read_bytes, replace_when_complete
+from nbsim.formats.files import open_input, read_bytes, replace_when_complete
 
 root_may_write_anywhere = pytest.mark.skipif(
     os.geteuid() == 0, reason="permissions do not stop root"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbsim.kernels import fixed_point, lattice
+from nbsim.kernels import fixed_point
+from nbsim.kernels.reference import lattice
 from nbsim.tools.tolerances import FIXED_INDEX, SINGLE_ENVELOPE
 
 INDICES = st.floats(-200.0, 200.0)

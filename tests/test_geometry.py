@@ -9,10 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nbsim import Beam, Crystal, Detector, Goniometer, Sampling, Simulation
-from nbsim.geometry import AXES, resolve_geometry
-from nbsim.model import StructureFactors
+from nbsim.model.models import StructureFactors
+from nbsim.model.vectors import rotate_axis, unit
+from nbsim.resolve.geometry import AXES, resolve_geometry
 from nbsim.tools.tolerances import TWIN_PEAK
-from nbsim.vectors import rotate_axis, unit
 
 #: Positions of up to 1 m, through a dozen rotations and divisions.
 METRES = 1e-13

@@ -6,7 +6,7 @@ import pytest
 from golden_cases import CASES, NAMES
 
 import nbsim
-from nbsim.tools import golden_compare as compare
+from nbsim.tools.golden import compare
 from nbsim.tools.tolerances import GOLDEN_RELATIVE
 
 # Options that have no function yet warn; the golden cases use some on purpose.

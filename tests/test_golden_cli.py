@@ -10,7 +10,7 @@ import sysconfig
 import pytest
 from golden_cases import CASES, NAMES
 
-from nbsim.tools import golden_compare as compare
+from nbsim.tools.golden import compare
 from nbsim.tools.tolerances import GOLDEN_RELATIVE
 
 

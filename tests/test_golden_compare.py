@@ -10,8 +10,8 @@ import pytest
 from golden_cases import CASES
 
 from nbsim.errors import FileError
-from nbsim.tools import golden_compare as compare
-from nbsim.tools import golden_report
+from nbsim.tools.golden import compare
+from nbsim.tools.golden import report as golden_report
 from nbsim.tools.tolerances import GOLDEN_PEAK, GOLDEN_RELATIVE
 
 CASE = next(case for case in CASES if case.name == "dmin_roi")

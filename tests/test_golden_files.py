@@ -9,8 +9,8 @@ import pytest
 from golden_cases import CASES, GOLDEN, NAMES
 
 from nbsim.errors import FileError
-from nbsim.tools import golden_manifest
-from nbsim.tools.golden_cases import read_cases
+from nbsim.tools.golden import manifest as golden_manifest
+from nbsim.tools.golden.cases import read_cases
 
 
 def test_files_and_manifest_agree():

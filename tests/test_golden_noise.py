@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from golden_cases import CASES
 
-from nbsim.tools.golden_compare import PHOTONS, noise_of
+from nbsim.tools.golden.compare import PHOTONS, noise_of
 
 NOISY = [case for case in CASES if case.name != "seed_command"]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from golden_cases import CASES, GOLDEN, NAMES
 
-from nbsim.tools.golden import main
-from nbsim.tools.golden_cases import read_cases
-from nbsim.tools.golden_manifest import differences, write_manifest
+from nbsim.tools.golden.cases import read_cases
+from nbsim.tools.golden.main import main
+from nbsim.tools.golden.manifest import differences, write_manifest
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -251,7 +251,7 @@ def test_folder_without_cases(tmp_path, capsys):
 
 
 def test_as_a_program(folder):
-    command = [sys.executable, "-m", "nbsim.tools.golden"]
+    command = [sys.executable, "-m", "nbsim.tools.golden.main"]
     done = subprocess.run(
         [*command, "verify"], cwd=folder.parent, capture_output=True, text=True
     )
@@ -264,7 +264,7 @@ def test_as_a_program(folder):
 
 
 def test_reader_that_goes_away_is_no_error():
-    command = [sys.executable, "-m", "nbsim.tools.golden", "list"]
+    command = [sys.executable, "-m", "nbsim.tools.golden.main", "list"]
     running = subprocess.Popen(
         [*command, "--folder", str(GOLDEN)],
         stdout=subprocess.PIPE,

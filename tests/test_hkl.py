@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
-from nbsim import hkl, structure_factors
 from nbsim.errors import FileError
-from nbsim.hkl import read_fdump, read_hkl, write_fdump, write_hkl
+from nbsim.formats import hkl
+from nbsim.formats.hkl import read_fdump, read_hkl, write_fdump, write_hkl
 from nbsim.kernels import hkl_text
-from nbsim.structure_factors import StructureFactors
+from nbsim.model import structure_factors
+from nbsim.model.structure_factors import StructureFactors
 
 
 @njit(error_model="numpy")

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nbsim.tools.image_metrics import (
+from nbsim.tools.images.metrics import (
     Peak,
     brightest_peaks,
     compare_images,
     pair_peaks,
     resampled,
 )
-from nbsim.tools.image_pictures import (
+from nbsim.tools.images.pictures import (
     ABOVE,
     BELOW,
     LARGEST,

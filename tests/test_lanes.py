@@ -12,9 +12,11 @@ from lane_examples import (
     prepared,
 )
 
-from nbsim import lane_arguments
-from nbsim.kernels import lanes, lanes_cubic, lanes_single, lattice, params
-from nbsim.kernels.structure_factor import interpolated_F, nearest_F
+from nbsim.backends import cpu_arguments
+from nbsim.kernels import params
+from nbsim.kernels.cpu import lanes, lanes_cubic, lanes_single
+from nbsim.kernels.reference import lattice
+from nbsim.kernels.reference.structure_factor import interpolated_F, nearest_F
 from nbsim.tools.tolerances import (
     SINGLE_PEAK,
     SINGLE_RELATIVE,
@@ -153,8 +155,8 @@ def test_add_terms_single(name, listed):
 @pytest.mark.parametrize("name", ["any", "few", "tophat"])
 def test_cubic(name, water):
     xtal, given = crystal(name), factors(True)
-    shape, factor = lane_arguments.shape_arguments(xtal)
-    lookup = lane_arguments.cubic_lookup(given)
+    shape, factor = cpu_arguments.shape_arguments(xtal)
+    lookup = cpu_arguments.cubic_lookup(given)
     hkl_args = hkl_arguments(given)
     for n in SIZES:
         cell = cells(1)[0]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nbsim.kernels import lattice
 from nbsim.kernels.params import GAUSS, ROUND, SQUARE, TOPHAT
+from nbsim.kernels.reference import lattice
 
 #: A quotient of two sines, each rounded, of arguments with one rounding each.
 SINE_QUOTIENT = 1e-14

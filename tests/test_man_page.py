@@ -9,38 +9,38 @@ from pathlib import Path
 
 import pytest
 
-import nbsim.options
+import nbsim.command.options
 from nbsim._version import __version__
 
 FOLDER = Path(__file__).parents[1] / "man"
 #: Where the parser of each command is, and what the command does.
 COMMANDS = {
     "nbsim": (
-        ("--pyfile", nbsim.options.__file__),
+        ("--pyfile", nbsim.command.options.__file__),
         "diffraction images of nanocrystals",
     ),
     "nbsim-trace": (
-        ("--module", "nbsim.tools.trace"),
+        ("--module", "nbsim.tools.traces.main"),
         "all numbers behind one pixel of a diffraction image",
     ),
     "nbsim-compare-traces": (
-        ("--module", "nbsim.tools.compare_traces"),
+        ("--module", "nbsim.tools.traces.compare"),
         "the first quantity in which two traces differ",
     ),
     "nbsim-per-phi": (
-        ("--module", "nbsim.tools.per_phi"),
+        ("--module", "nbsim.tools.traces.per_phi"),
         "one pixel, phi step by phi step",
     ),
     "nbsim-compare": (
-        ("--module", "nbsim.tools.compare"),
+        ("--module", "nbsim.tools.images.main"),
         "the images of two programs for one command line",
     ),
     "nbsim-golden": (
-        ("--module", "nbsim.tools.golden"),
+        ("--module", "nbsim.tools.golden.main"),
         "cases with the numbers of the C program",
     ),
     "nbsim-benchmark": (
-        ("--module", "nbsim.tools.benchmark"),
+        ("--module", "nbsim.tools.benchmark.main"),
         "how fast images are rendered on this machine",
     ),
 }
@@ -94,7 +94,7 @@ def test_page_has_every_option():
     named = {name for line in headings for name in re.findall(r"\\fB-(\w+)", line)}
     wanted = {
         spelling
-        for option in nbsim.options.OPTIONS
+        for option in nbsim.command.options.OPTIONS
         if not option.instead
         for spelling in option.spellings
     }

@@ -23,7 +23,7 @@ with open("/proc/self/status") as status, open("peak", "w") as peak:
 """
 COMMAND_PROGRAM = """
 import sys
-from nbsim.cli import main
+from nbsim.command.main import main
 assert main(sys.argv[1:]) == 0
 """
 

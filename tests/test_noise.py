@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nbsim import noise, scaling
+from nbsim.images import noise, scaling
 
 compiling = settings(deadline=None)  # the first example may compile the kernel
 

@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from nbsim import Simulation, StructureFactors, out_of_range
-from nbsim.cli import main
+from nbsim import Simulation, StructureFactors
+from nbsim.command.main import main
+from nbsim.trace import out_of_range
 
 LINE = (
     "-cell 40 50 60 -hkl few.hkl -N 3 -interpolate -detpixels 40 -pixel 1 -distance 60"

@@ -14,12 +14,12 @@ from golden_traces import LOGS, SEED, SEED_PIXEL, traced
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbsim.command.trace_files import text_rows
 from nbsim.tools.both_programs import absolute_inputs
-from nbsim.tools.grating import cells_along, grating, grating_slope
-from nbsim.tools.per_phi import main
-from nbsim.tools.phi_table import phi_table
-from nbsim.tools.trace_log import read_trace
-from nbsim.trace_files import text_rows
+from nbsim.tools.traces.grating import cells_along, grating, grating_slope
+from nbsim.tools.traces.log import read_trace
+from nbsim.tools.traces.per_phi import main
+from nbsim.tools.traces.phi_table import phi_table
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -82,7 +82,7 @@ def test_slope_at_whole_indices(n, N):
 
 
 def test_grating_is_the_kernels_function():
-    from nbsim.kernels.lattice import sincg
+    from nbsim.kernels.reference.lattice import sincg
 
     for k in (-7.3, -7.0, -0.5, 0.0, 0.607, 3.9, 4.0):
         for N in (2, 5, 36, 47):
@@ -280,7 +280,7 @@ def test_without_matplotlib_the_tables_are_written(
 
 
 def test_as_a_program(tmp_path, py_log):
-    command = [sys.executable, "-m", "nbsim.tools.per_phi"]
+    command = [sys.executable, "-m", "nbsim.tools.traces.per_phi"]
     words = ["--c-log", SEED, "--py-log", py_log(carryover=True), "--no-plot"]
     done = subprocess.run(
         [*command, *words], cwd=tmp_path, capture_output=True, text=True

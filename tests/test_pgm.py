@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from nbsim.errors import FileError
-from nbsim.pgm import write_pgm
+from nbsim.formats.pgm import write_pgm
 
 PIXELS = np.array([[0, 1, 255], [10, 32, 35]], dtype=np.uint8)
 

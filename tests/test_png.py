@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nbsim import write_png
-from nbsim.png import png_bytes
+from nbsim.formats.png import png_bytes
 
 RNG = np.random.default_rng(3)
 

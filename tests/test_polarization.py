@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nbsim.kernels.polarization import polarization_factor
+from nbsim.kernels.reference.polarization import polarization_factor
 
 #: A dozen roundings of numbers up to 1; where psi is taken near the beam, E and B
 #: are small differences, so directions there are left out.

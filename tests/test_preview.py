@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nbsim import Simulation
-from nbsim.bitmap_font import text_pixels
-from nbsim.cli import main
-from nbsim.kernels.detector import pixel_position
-from nbsim.positions import direct_beam, positions, scattering_length
-from nbsim.preview import CROSS_COLORS, LINE_COLORS, NOT_RENDERED, automatic_rings
-from nbsim.render import build_job
+from nbsim.backends.driver import build_job
+from nbsim.command.main import main
+from nbsim.images.bitmap_font import text_pixels
+from nbsim.images.preview import (
+    CROSS_COLORS,
+    LINE_COLORS,
+    NOT_RENDERED,
+    automatic_rings,
+)
+from nbsim.kernels.reference.detector import pixel_position
+from nbsim.resolve.positions import direct_beam, positions, scattering_length
 
 CRYSTAL = "-cell 50 -default_F 10 -N 3 -nointerpolate -oversample 1"
 

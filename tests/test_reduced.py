@@ -8,10 +8,13 @@ import pytest
 from lane_examples import call_loop
 from numba import njit
 
-from nbsim import StructureFactors, lane_arguments
-from nbsim.kernels import lanes_cubic, lattice, params, reduced, reduced_single
+from nbsim import StructureFactors
+from nbsim.backends import cpu_arguments
+from nbsim.kernels import params
+from nbsim.kernels.cpu import lanes_cubic, reduced, reduced_single
 from nbsim.kernels.jit import LANE_FASTMATH
-from nbsim.kernels.structure_factor import interpolated_F
+from nbsim.kernels.reference import lattice
+from nbsim.kernels.reference.structure_factor import interpolated_F
 from nbsim.tools.tolerances import (
     REDUCED_CUBIC,
     REDUCED_ENVELOPE,
@@ -71,7 +74,7 @@ def over_fractions_single(formula):
     call = over_fractions(formula)
 
     def function(whole, shape):
-        return call(whole, lane_arguments.narrowed(shape))
+        return call(whole, cpu_arguments.narrowed(shape))
 
     return function
 
@@ -211,7 +214,7 @@ def test_square_of_any_size(N):
 
 
 def few_shape(N):
-    return lane_arguments.square_few(tuple(N))
+    return cpu_arguments.square_few(tuple(N))
 
 
 @pytest.mark.parametrize("N", range(1, 10))
@@ -227,7 +230,7 @@ def test_square_at_whole_indices(N):
     peak = (N * 6.0) ** 2
     any_size = square_any(zero, params.SquareAny(*cells))[0]
     assert any_size == pytest.approx(peak, rel=REDUCED_PEAK)
-    if N <= lane_arguments.FEW_CELLS:
+    if N <= cpu_arguments.FEW_CELLS:
         assert square_few(zero, few_shape((N, 2, 3)))[0] == pytest.approx(
             peak, rel=REDUCED_PEAK
         )
@@ -241,7 +244,7 @@ def test_square_at_half_indices(N, half):
     assert square_any(d, params.SquareAny(*[float(N)] * 3))[0] == pytest.approx(
         expected, abs=REDUCED_PEAK
     )
-    if N <= lane_arguments.FEW_CELLS:
+    if N <= cpu_arguments.FEW_CELLS:
         assert square_few(d, few_shape([N] * 3))[0] == pytest.approx(
             expected, abs=REDUCED_ENVELOPE
         )
@@ -276,7 +279,7 @@ def test_square_of_few_cells_in_single_precision(N):
 def test_gauss(N, fudge, recip):
     d = upper_halves(fractions(N))
     d[:, ::2] *= 10.0 ** np.random.default_rng(1).uniform(-9, 0, d[0, ::2].shape)
-    shape, peak = lane_arguments.shape_arguments(crystal(N, params.GAUSS, fudge, recip))
+    shape, peak = cpu_arguments.shape_arguments(crystal(N, params.GAUSS, fudge, recip))
     expected = scalar_form(d, N, params.GAUSS, fudge, recip) / peak
     value = gauss(d, shape)
     # Below that the form stops at 2^-1000, the formula goes on to 0.
@@ -302,9 +305,7 @@ def test_tophat(N, recip):
     # Half of all points inside, none on the edge, where a rounding decides.
     fudge = lattice.TOPHAT_RADIUS_SQR / np.median(radius_sqr)
     clear = np.abs(radius_sqr * fudge / lattice.TOPHAT_RADIUS_SQR - 1.0) > 1e-12
-    shape, peak = lane_arguments.shape_arguments(
-        crystal(N, params.TOPHAT, fudge, recip)
-    )
+    shape, peak = cpu_arguments.shape_arguments(crystal(N, params.TOPHAT, fudge, recip))
     value = tophat(d, shape) * peak
     expected = scalar_form(d, N, params.TOPHAT, fudge, recip)
     assert np.array_equal(value[clear], expected[clear])
@@ -329,7 +330,7 @@ def round_fractions(N):
 @pytest.mark.parametrize("N", [(1, 1, 1), (3, 7, 11), (20, 20, 20), (1000, 30, 500)])
 def test_round_spot(N, fudge):
     d = round_fractions(N)
-    shape, peak = lane_arguments.shape_arguments(crystal(N, params.ROUND, fudge))
+    shape, peak = cpu_arguments.shape_arguments(crystal(N, params.ROUND, fudge))
     expected = scalar_form(d, N, params.ROUND, fudge) / peak
     difference = round_spot(d, shape) - expected
     assert worst(difference) < REDUCED_ROUND
@@ -339,7 +340,7 @@ def test_round_spot(N, fudge):
 @pytest.mark.parametrize("N", [(1, 1, 1), (3, 7, 11), (20, 20, 20), (100, 30, 200)])
 def test_round_spot_in_single_precision(N):
     whole = whole_fractions(round_fractions(N))
-    shape, peak = lane_arguments.shape_arguments(crystal(N, params.ROUND))
+    shape, peak = cpu_arguments.shape_arguments(crystal(N, params.ROUND))
     exact = whole * 2.0**-32
     expected = scalar_form(exact, N, params.ROUND) / peak
     difference = round_spot_single(whole, shape) - expected
@@ -379,7 +380,7 @@ def test_tricubic():
     rng = np.random.default_rng(8)
     F = rng.uniform(-50.0, 200.0, (9, 8, 11))
     factors = StructureFactors(F=F, h_min=-4, k_min=-3, l_min=-5, default_F=0.0, hkls=1)
-    lookup = lane_arguments.cubic_lookup(factors)
+    lookup = cpu_arguments.cubic_lookup(factors)
     hkl_args = params.HklArgs(F, -4, -3, -5, True, 0.0)
     n = 512
     hkl = np.array(

@@ -9,7 +9,7 @@ import sys
 import pytest
 from byte_cases import CASES, simulate
 
-from nbsim import render
+from nbsim.backends import driver
 
 #: One process for all thread counts: numba fixes the largest number when it starts.
 THREADS = (1, 2, 3, 7)
@@ -56,8 +56,8 @@ each_case = pytest.mark.parametrize("name", CASES)
 def test_blocks(name, block, monkeypatch):
     simulation = CASES[name]
     whole = simulation.run(backend="cpu")
-    monkeypatch.setattr(render, "EVALUATIONS_PER_BLOCK", 1.0)
-    monkeypatch.setattr(render, "SMALLEST_BLOCK", block)
+    monkeypatch.setattr(driver, "EVALUATIONS_PER_BLOCK", 1.0)
+    monkeypatch.setattr(driver, "SMALLEST_BLOCK", block)
     calls = []
     divided = simulation.run(backend="cpu", progress=calls.append)
     assert len(calls) >= 3
@@ -101,12 +101,12 @@ def test_little_is_interpolated_in_vain(monkeypatch):
     # With a list of three points each way, all of it would be, by a slow loop.
     interpolated = []
 
-    class Watched(render.CpuBackend):
+    class Watched(driver.CpuBackend):
         def __call__(self, start, stop, interpolate):
             interpolated.append((stop - start) * interpolate)
             return super().__call__(start, stop, interpolate)
 
-    monkeypatch.setattr(render, "CpuBackend", Watched)
+    monkeypatch.setattr(driver, "CpuBackend", Watched)
     simulation = simulate("-N 5 -interpolate -oversample 1", box=1)
     assert simulation.run(backend="cpu").out_of_range == (0, 0)
-    assert interpolated[0] > 0 and sum(interpolated) <= render.SMALLEST_BLOCK
+    assert interpolated[0] > 0 and sum(interpolated) <= driver.SMALLEST_BLOCK

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbsim import Simulation
-from nbsim.sampling import NONE, recommended_oversample, spread_steps
+from nbsim.resolve.steps import NONE, recommended_oversample, spread_steps
 
 #: The program prints six digits.
 PRINTED = 1e-5

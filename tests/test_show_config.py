@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from nbsim.cli import main
+from nbsim.command.main import main
 
 LINE = (
     "-cell 70 80 90 -misset 10 20 30 -default_F 50 -Na 3 -Nb 4 -Nc 5 "

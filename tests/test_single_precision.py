@@ -6,10 +6,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nbsim import Simulation, StructureFactors, lane_arguments
+from nbsim import Simulation, StructureFactors
+from nbsim.backends import cpu_arguments
+from nbsim.backends.driver import build_job
 from nbsim.kernels import fixed_point
-from nbsim.positions import positions
-from nbsim.render import build_job
+from nbsim.resolve.positions import positions
 from nbsim.tools.tolerances import SINGLE_PEAK, SINGLE_RELATIVE
 
 #: A reflection with an index of 200, and the wavelength [A] that excites it for a
@@ -261,7 +262,7 @@ def test_too_large_indices_fall_back_to_double():
 
 def test_a_list_that_is_too_large_falls_back_to_double(monkeypatch):
     # A list of 2^31 elements would need 16 GB.
-    monkeypatch.setattr(lane_arguments, "SINGLE_TABLE", 64)
+    monkeypatch.setattr(cpu_arguments, "SINGLE_TABLE", 64)
     listed = with_list(simulate(5, 0.02), (-124, 195, 5), (4, 4, 4))
     check_double(listed, "more than 64 elements")
 
@@ -269,5 +270,5 @@ def test_a_list_that_is_too_large_falls_back_to_double(monkeypatch):
 def test_a_device_has_no_round_crystals_in_single_precision():
     simulation = simulate(5, 0.02, "-round_xtal")
     job = build_job(simulation, simulation.setup)
-    assert "round" in lane_arguments.why_double(simulation, job, on_device=True)
-    assert lane_arguments.why_double(simulation, job, on_device=False) is None
+    assert "round" in cpu_arguments.why_double(simulation, job, on_device=True)
+    assert cpu_arguments.why_double(simulation, job, on_device=False) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nbsim.errors import FileError
-from nbsim.smv import header_pairs, header_value, read_smv, write_smv
+from nbsim.formats.smv import header_pairs, header_value, read_smv, write_smv
 
 PIXELS = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
 

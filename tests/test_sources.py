@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbsim import Beam, Detector, Goniometer, Simulation
-from nbsim.geometry import resolve_geometry
-from nbsim.sampling import NONE, spread_steps
-from nbsim.sources import SOURCE_DISTANCE, deviations, resolve_sources
+from nbsim.resolve.geometry import resolve_geometry
+from nbsim.resolve.sources import SOURCE_DISTANCE, deviations, resolve_sources
+from nbsim.resolve.steps import NONE, spread_steps
 
 #: A rotation or two of a vector of length 10.
 ROTATION = 1e-13

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbsim.kernels import lattice, structure_factor
 from nbsim.kernels.params import HklArgs
+from nbsim.kernels.reference import lattice, structure_factor
 
 #: Sums of 4 products of order 1; 64 products of order F in three dimensions.
 WEIGHTS = 1e-14

@@ -2,9 +2,13 @@
 import numpy as np
 import pytest
 
-from nbsim import structure_factors
 from nbsim.errors import FileError
-from nbsim.structure_factors import StructureFactors, available_memory, check_grid_fits
+from nbsim.model import structure_factors
+from nbsim.model.structure_factors import (
+    StructureFactors,
+    available_memory,
+    check_grid_fits,
+)
 
 
 def test_ranges():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbsim.errors import FileError
-from nbsim.textfiles import read_matrix, read_sources, read_stol
+from nbsim.formats.textfiles import read_matrix, read_sources, read_stol
 
 MATRIX = """ 0.01541 -0.00284  0.00119
  0.00512  0.01389 -0.00344

@@ -9,7 +9,8 @@ import threading
 import numpy as np
 import pytest
 
-from nbsim import Simulation, launch
+from nbsim import Simulation
+from nbsim.backends import thread_turns
 
 LINES = (
     "-cell 70 80 90 -default_F 100 -N 5 -detpixels 96 -pixel 0.5 -osc 1 -phisteps 3",
@@ -71,8 +72,8 @@ def test_setup_of_one_simulation_is_shared_by_threads():
 @pytest.mark.parametrize("layer, turns", [("workqueue", True), ("omp", False)])
 def test_threads_take_turns_where_they_must(monkeypatch, layer, turns):
     monkeypatch.setattr("numba.threading_layer", lambda: layer)
-    with launch.parallel_turn():
-        assert launch._ONE_AT_A_TIME.locked() is turns
+    with thread_turns.parallel_turn():
+        assert thread_turns._ONE_AT_A_TIME.locked() is turns
 
 
 def test_threads_take_turns_before_the_first_launch(monkeypatch):
@@ -80,8 +81,8 @@ def test_threads_take_turns_before_the_first_launch(monkeypatch):
         raise ValueError("Threading layer is not initialized.")
 
     monkeypatch.setattr("numba.threading_layer", not_chosen)
-    with launch.parallel_turn():
-        assert launch._ONE_AT_A_TIME.locked()
+    with thread_turns.parallel_turn():
+        assert thread_turns._ONE_AT_A_TIME.locked()
 
 
 def test_number_of_threads_does_not_change_the_image():

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nbsim import tiff
 from nbsim.errors import FileError
-from nbsim.tiff import read_tiff, write_tiff
+from nbsim.formats import tiff
+from nbsim.formats.tiff import read_tiff, write_tiff
 
 PIXELS = np.linspace(0.0, 7.5, 12, dtype=np.float32).reshape(3, 4)
 METADATA = {"distance_mm": 100.0, "argv": ["-N", "5"], "pixel_size_mm": 0.1}

@@ -12,10 +12,10 @@ import pytest
 from golden_traces import LOGS, NAMES, traced
 
 import nbsim
-from nbsim.tools.trace_difference import compare
-from nbsim.tools.trace_log import MAIN_ROWS, read_trace, read_traces
-from nbsim.trace import EVALUATION, MOST_EVALUATIONS, trace_pixel
-from nbsim.trace_files import jsonl_rows, text_rows, write_traces
+from nbsim.command.trace_files import jsonl_rows, text_rows, write_traces
+from nbsim.tools.traces.difference import compare
+from nbsim.tools.traces.log import MAIN_ROWS, read_trace, read_traces
+from nbsim.trace.pixel import EVALUATION, MOST_EVALUATIONS, trace_pixel
 
 # Fifteen digits on both sides, and what rounding does to steep lattice factors.
 C_TRACE = 1e-9

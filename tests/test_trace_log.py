@@ -4,9 +4,9 @@
 import pytest
 from golden_traces import LOGS, NAMES, SEED, SEED_PIXEL, traced
 
+from nbsim.command.trace_files import jsonl_rows, text_rows
 from nbsim.errors import FileError
-from nbsim.tools.trace_log import MAIN_ROWS, read_trace, read_traces
-from nbsim.trace_files import jsonl_rows, text_rows
+from nbsim.tools.traces.log import MAIN_ROWS, read_trace, read_traces
 
 pytestmark = pytest.mark.filterwarnings("default")
 

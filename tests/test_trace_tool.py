@@ -11,11 +11,11 @@ import pytest
 from golden_traces import SEED, SEED_PIXEL, pixel_and_arguments, traced
 
 import nbsim
+from nbsim.command.trace_files import text_rows
 from nbsim.tools.named_configs import command_words, names, read_config
-from nbsim.tools.trace import main
-from nbsim.tools.trace_difference import compare
-from nbsim.tools.trace_log import read_trace
-from nbsim.trace_files import text_rows
+from nbsim.tools.traces.difference import compare
+from nbsim.tools.traces.log import read_trace
+from nbsim.tools.traces.main import main
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -175,7 +175,7 @@ def test_errors_leave_nothing_behind(words, status, message, tmp_path, capsys):
 
 
 def test_as_a_program(tmp_path):
-    command = [sys.executable, "-m", "nbsim.tools.trace"]
+    command = [sys.executable, "-m", "nbsim.tools.traces.main"]
     words = ["--pixel", "3", "4", "--out", "new/t.log", "--", *SMALL.split()]
     done = subprocess.run(
         [*command, *words], cwd=tmp_path, capture_output=True, text=True

@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 from lane_examples import CRYSTALS, SINGLE_SHAPES, factors, prepared
 
-from nbsim import Simulation, lane_arguments, render_cpu
-from nbsim.compiled import c_function, loop_types
-from nbsim.kernels import lanes, lanes_cubic, lanes_single
+from nbsim import Simulation
+from nbsim.backends import cpu as render_cpu
+from nbsim.backends import cpu_arguments
+from nbsim.backends.cpu_functions import c_function, loop_types
+from nbsim.kernels.cpu import lanes, lanes_cubic, lanes_single
 from nbsim.kernels.jit import LANE_OPTIONS
 
 #: vfmadd231pd zmm1, ..., and the other multiplications and additions.
@@ -144,7 +146,7 @@ def test_single_precision(name, listed):
 def test_interpolation(name):
     register = widest_register()
     _, _, shape, _, _ = prepared(name, False)
-    lookup = lane_arguments.cubic_lookup(factors(True))
+    lookup = cpu_arguments.cubic_lookup(factors(True))
     text = loop_assembly(lanes_cubic.add_cubic, shape, lookup)
     # Four points per vector: sixteen lines of the cube, then four planes.
     assert operations(text)["pd", "ymm"] >= 20

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rotations and products of vectors, in nbsim.vectors and in the kernels."""
+"""Rotations and products of vectors, in nbsim.model.vectors and in the kernels."""
 
 import math
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nbsim import vectors as plain
-from nbsim.kernels import vectors as kernel
+from nbsim.kernels.reference import vectors as kernel
+from nbsim.model import vectors as plain
 
 #: A few roundings of numbers of order 10.
 ROTATION = 1e-13

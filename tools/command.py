@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nbsim.errors import DeviceError, FileError
-from nbsim.files import replace_when_complete
+from nbsim.formats.files import replace_when_complete
 
 FAILURE, USAGE, DIVERGED, INTERRUPTED = 1, 2, 3, 130
 PIPE_CLOSED = 141  # what a shell makes of SIGPIPE

@@ -45,7 +45,7 @@ FIXED_INDEX = 5 * 2.0**-33
 # error is 1.8e-6 at most, twice that in the square, and six float32 roundings.
 SINGLE_ENVELOPE = 5e-6
 
-# The reduced forms of kernels/reduced.py against the scalar formulas, as a fraction
+# The reduced forms of kernels/cpu/reduced.py against the scalar formulas, as a fraction
 # of the peak: a dozen roundings of 1.1e-16 and polynomials exact to 5e-16.
 REDUCED_PEAK = 5e-15
 
@@ -63,7 +63,7 @@ REDUCED_ROUND = 5e-13
 # Tricubic: 64 products, as a fraction of the largest F^2.
 REDUCED_CUBIC = 1e-14
 
-# kernels/reduced_single.py: a few float32 roundings of 6e-8.
+# kernels/cpu/reduced_single.py: a few float32 roundings of 6e-8.
 SINGLE_POLYNOMIAL = 3e-7
 
 # Its forms as a fraction of the peak: six factors, squared.

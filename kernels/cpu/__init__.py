@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The fast loops of the processor: tiles of pixels as vector lanes."""

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""Geometry of a tile of pixels, one pixel per vector lane.
+
+The same formulas as `detector`, `polarization` and `pixel`, written out so that the
+loops are vectorised, but for the curved detector. Rows of a tile (`fast`, `dx`,
+`omega` ...) are pointers to `n` float64, `run` is the record of
+`cpu_arguments.run_record`.
+"""
+
+import math
+
+import numpy as np
+
+from ..jit import lanes, lanes_inline
+from ..reference.detector import pixel_position
+from .intrinsics import vector_loop
+from .reduced import TINY, exp2
+
+LOG2_E = 1.0 / math.log(2.0)
+#: 2 to this power is far beyond any sum, and still a normal number.
+LARGEST_EXPONENT = 1000.0
+
+
+@lanes
+def pixel_numbers(first, n, run, active, fast, slow):
+    """Fill in the fast and slow index of the ranks from `first` on, as floats."""
+    vector_loop()
+    if active.shape[0] > 0:
+        for i in range(n):
+            flat = active[first + i]
+            slow[i] = flat // run.fpixels
+            fast[i] = flat % run.fpixels
+        return
+    # The quotient is at least half a pixel away from a whole number of rows.
+    rows_per_pixel = 1.0 / run.width
+    for i in range(n):
+        rank = np.float64(first + i)
+        row = np.floor((rank + 0.5) * rows_per_pixel)
+        slow[i] = run.ymin + row
+        fast[i] = run.xmin + (rank - row * run.width)
+
+
+@lanes_inline
+def unit_and_length(x, y, z):
+    """Return a vector divided by its length, and the length."""
+    length = math.sqrt(x * x + y * y + z * z)
+    inverse = 1.0 / length
+    return x * inverse, y * inverse, z * inverse, length
+
+
+@lanes
+def flat_directions(fast, slow, start, n, run, dx, dy, dz, airpath):
+    """Fill in unit vectors to points of a flat detector, and their distances, m.
+
+    `start` is Fdet, Sdet and Odet of the point in pixel 0, 0.
+    """
+    vector_loop()
+    fx, fy, fz = run.fdet_vector[0], run.fdet_vector[1], run.fdet_vector[2]
+    sx, sy, sz = run.sdet_vector[0], run.sdet_vector[1], run.sdet_vector[2]
+    Fdet0, Sdet0, Odet = start
+    ox = Odet * run.odet_vector[0] + run.pix0_vector[0]
+    oy = Odet * run.odet_vector[1] + run.pix0_vector[1]
+    oz = Odet * run.odet_vector[2] + run.pix0_vector[2]
+    size = run.pixel_size
+    for i in range(n):
+        Fdet = fast[i] * size + Fdet0
+        Sdet = slow[i] * size + Sdet0
+        x = Fdet * fx + Sdet * sx + ox
+        y = Fdet * fy + Sdet * sy + oy
+        z = Fdet * fz + Sdet * sz + oz
+        dx[i], dy[i], dz[i], airpath[i] = unit_and_length(x, y, z)
+
+
+@lanes
+def curved_directions(fast, slow, start, n, run, dx, dy, dz, airpath):
+    """As `flat_directions`, on a curved detector."""
+    Fdet0, Sdet0, Odet = start
+    for i in range(n):
+        Fdet = fast[i] * run.pixel_size + Fdet0
+        Sdet = slow[i] * run.pixel_size + Sdet0
+        x, y, z = pixel_position(Fdet, Sdet, Odet, run)
+        dx[i], dy[i], dz[i], airpath[i] = unit_and_length(x, y, z)
+
+
+@lanes
+def solid_angles(airpath, n, run, omega):
+    """Fill in omega_pixel, sr; see `detector.solid_angle`."""
+    vector_loop()
+    if run.point_pixel:
+        for i in range(n):
+            omega[i] = 1.0 / (airpath[i] * airpath[i])
+        return
+    volume = run.pixel_size * run.pixel_size * run.close_distance
+    for i in range(n):
+        omega[i] = volume / (airpath[i] * airpath[i] * airpath[i])
+
+
+@lanes
+def absorbed_fractions(layer, dx, dy, dz, n, run, capture):
+    """Fill in capture_fraction where it is still 0, or with -oversample_thick anew.
+
+    See `detector.absorbed_fraction`.
+    """
+    vector_loop()
+    ox, oy, oz = run.odet_vector[0], run.odet_vector[1], run.odet_vector[2]
+    depth = run.detector_thickstep * run.detector_mu * LOG2_E
+    again = run.oversample_thick
+    for i in range(n):
+        through = depth / (dx[i] * ox + dy[i] * oy + dz[i] * oz)
+        before = exp2(min(max(-layer * through, -LARGEST_EXPONENT), LARGEST_EXPONENT))
+        behind = -(layer + 1) * through
+        value = before - exp2(min(max(behind, -LARGEST_EXPONENT), LARGEST_EXPONENT))
+        capture[i] = value if again | (capture[i] == 0.0) else capture[i]
+
+
+@lanes
+def scattering_vectors(dx, dy, dz, ray, wavelength, n, sx, sy, sz):
+    """Fill in (diffracted - incident) / wavelength, 1/m."""
+    vector_loop()
+    x, y, z = ray
+    inverse = 1.0 / wavelength
+    for i in range(n):
+        sx[i] = (dx[i] - x) * inverse
+        sy[i] = (dy[i] - y) * inverse
+        sz[i] = (dz[i] - z) * inverse
+
+
+@lanes
+def inside_dmin(sx, sy, sz, n, run, keep):
+    """Fill in 1 where the resolution is not finer than dmin, else 0."""
+    vector_loop()
+    dmin = run.dmin
+    for i in range(n):
+        s_sqr = sx[i] * sx[i] + sy[i] * sy[i] + sz[i] * sz[i]
+        # dmin > 1 / |s|, with |s| = 0 inside.
+        keep[i] = 0.0 if dmin * math.sqrt(s_sqr) > 1.0 else 1.0
+
+
+@lanes
+def polarizations(dx, dy, dz, ray, E_in, B_in, n, run, keep, polar):
+    """Fill in polar of the kept pixels where it is still 0.
+
+    With -oversample_polar, of all kept pixels. See `polarization.polarization_factor`.
+
+    Parameters
+    ----------
+    ray, E_in, B_in
+        Unit vectors along the ray and its E and B fields (`polarization.field_axes`).
+
+    Returns
+    -------
+    bool
+        Whether some pixel has none yet.
+    """
+    vector_loop()
+    K, again = run.polarization, run.oversample_polar
+    missing = 0
+    for i in range(n):
+        x, y, z = dx[i], dy[i], dz[i]
+        cos_2theta = x * ray[0] + y * ray[1] + z * ray[2]
+        E = x * E_in[0] + y * E_in[1] + z * E_in[2]
+        B = x * B_in[0] + y * B_in[1] + z * B_in[2]
+        # TINY: where both are 0, the angle atan2(B, E) is 0.
+        cos_2psi = (E * E - B * B + TINY) / (E * E + B * B + TINY)
+        square = cos_2theta * cos_2theta
+        value = 0.5 * (1.0 + square - K * cos_2psi * (1.0 - square))
+        wanted = (keep[i] != 0.0) & (again | (polar[i] == 0.0))
+        value = value if wanted else polar[i]
+        polar[i] = value
+        missing += value == 0.0
+    return missing != 0
+
+
+@lanes
+def store_photons(fast, slow, total, capture, polar, omega, n, run, loop, image):
+    """Write r_e^2 fluence I / steps and the corrections not applied yet."""
+    vector_loop()
+    # A running product already has background and constant factor.
+    I_bg = 0.0 if loop.running else run.I_bg
+    factor = 1.0 if loop.running else loop.factor
+    for i in range(n):
+        value = run.scale * (I_bg + factor * total[i]) / run.steps
+        value *= 1.0 if run.oversample_thick else capture[i]
+        value *= 1.0 if run.oversample_polar else polar[i]
+        value *= 1.0 if run.oversample_omega else omega[i]
+        total[i] = value
+    for i in range(n):
+        image[int(slow[i] * run.fpixels + fast[i])] = total[i]

@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: MIT
+"""The fast CPU kernel: the loop nest over tiles of pixels as vector lanes.
+
+pixel tile -> sensor layer -> subpixel -> source -> (phi x mosaic domain), and
+innermost the pixels of the tile. A pixel's terms are added up in C's order, by
+one thread, so that the image does not depend on the number of threads.
+
+`run` is the record of `cpu_arguments.run_record`, `tile` a pointer to the tile's
+numbers, one row of TILE per quantity.
+
+Numba compiles a function again together with every function that calls it, and a
+parallel one four times. So the tile and the innermost loop are C functions that are
+called by address (`nbsim/backends/cpu_functions.py`): everything is compiled once, and
+what shape and lookup decide, the innermost loop, alone.
+"""
+
+import numpy as np
+from numba import get_thread_id, njit, prange
+
+from ..jit import lanes
+from . import lanes_geometry as geometry
+from .intrinsics import advanced, call_at, pointer_to
+from .lanes import SCRATCH_ROWS, TILE
+
+#: Larger than any rank.
+NEVER = 1 << 62
+
+# Where the rows of a tile are, one per quantity. Pixel indices, unit vector to the
+# pixel, its distance:
+FAST, SLOW, DX, DY, DZ, AIRPATH = (row * TILE for row in range(6))
+# Scattering vector, sum so far, sum with this source, 0 for pixels beyond dmin:
+SX, SY, SZ, TOTAL, KEPT_TOTAL, KEEP = (row * TILE for row in range(6, 12))
+# Corrections, the product of those inside the sum, who left the list:
+OMEGA, CAPTURE, POLAR, WEIGHT, FELL = (row * TILE for row in range(12, 17))
+# What the innermost loop does with these is its own affair:
+SCRATCH = 17 * TILE
+TILE_SIZE = SCRATCH + SCRATCH_ROWS * TILE
+TILE_BYTES = TILE_SIZE * 8
+
+#: The innermost loop: its address and arguments; see `lanes.add_terms`.
+LOOP = np.dtype(
+    [
+        ("function", np.int64),
+        ("shape", np.int64),
+        ("lookup", np.int64),
+        ("table", np.int64),
+        ("factor", np.float64),  # constant factor of all terms
+        ("running", np.int64),  # whether the loop itself applies factor and weight
+        # Address of the cells for the first evaluation, which sets it to 0; or 0.
+        ("first_cells", np.int64),
+    ]
+)
+
+
+@lanes
+def row_of(vectors, i):
+    """Return row i of a (n, 3) array."""
+    return vectors[i, 0], vectors[i, 1], vectors[i, 2]
+
+
+@lanes
+def directions(tile, layer, sub, n, run, rare):
+    """Fill in the unit vectors and distances of one subpixel of every pixel."""
+    subpixel_size = run.pixel_size / run.oversample
+    start = (
+        subpixel_size * (sub % run.oversample + 0.5),
+        subpixel_size * (sub // run.oversample + 0.5),
+        layer * run.detector_thickstep,
+    )
+    fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
+    dx, dy, dz = advanced(tile, DX), advanced(tile, DY), advanced(tile, DZ)
+    airpath = advanced(tile, AIRPATH)
+    if rare is not None:
+        if run.curved_detector:
+            geometry.curved_directions(fast, slow, start, n, run, dx, dy, dz, airpath)
+            return
+    geometry.flat_directions(fast, slow, start, n, run, dx, dy, dz, airpath)
+
+
+@lanes
+def accumulate(tile, sums, n, cell_vectors, run, loop):
+    """Call the innermost loop, which adds to the row `sums`."""
+    cells = cell_vectors.ctypes.data
+    if loop.first_cells != 0:
+        cells = np.uint64(loop.first_cells)
+        loop.first_cells = 0
+    return call_at(
+        loop.function,
+        (
+            advanced(tile, SX),
+            advanced(tile, SY),
+            advanced(tile, SZ),
+            sums,
+            advanced(tile, WEIGHT),
+            advanced(tile, KEEP),
+            advanced(tile, FELL),
+            advanced(tile, SCRATCH),
+            n,
+            cells,
+            cell_vectors.shape[0],
+            loop.shape,
+            loop.lookup,
+            loop.table,
+            loop.factor,
+            np.int64(run.has_water),
+        ),
+    )
+
+
+@lanes
+def accumulate_rare(tile, n, cell_vectors, run, loop):
+    """As `accumulate`, with what few runs need: running products and dmin."""
+    weight, keep = advanced(tile, WEIGHT), advanced(tile, KEEP)
+    capture, polar = advanced(tile, CAPTURE), advanced(tile, POLAR)
+    omega, total = advanced(tile, OMEGA), advanced(tile, TOTAL)
+    if loop.running:
+        for i in range(n):
+            value = capture[i] if run.oversample_thick else 1.0
+            value *= polar[i] if run.oversample_polar else 1.0
+            value *= omega[i] if run.oversample_omega else 1.0
+            weight[i] = value
+    first_cells = loop.first_cells
+    # Pixels beyond dmin go along on a copy that is not used.
+    copy = advanced(tile, KEPT_TOTAL)
+    for i in range(n):
+        copy[i] = total[i]
+    accumulate(tile, copy, n, cell_vectors, run, loop)
+    for i in range(n):
+        total[i] = copy[i] if keep[i] != 0.0 else total[i]
+    if first_cells != 0 and keep[0] == 0.0:
+        loop.first_cells = first_cells
+
+
+def render_tile(
+    first,
+    n,
+    tile,
+    runs,
+    loops,
+    active,
+    incident,
+    wavelength,
+    fields,
+    cell_vectors,
+    rare,
+    image,
+):
+    """Render the ranks `first` ... `first` + `n` - 1, at most TILE.
+
+    Arguments as in `render_tiles`, except `tile`, a pointer to one tile of scratch.
+
+    Returns
+    -------
+    int
+        The first of them that left the list while interpolating, or NEVER.
+    """
+    run, loop = runs[0], loops[0]
+    dx, dy, dz = advanced(tile, DX), advanced(tile, DY), advanced(tile, DZ)
+    sx, sy, sz = advanced(tile, SX), advanced(tile, SY), advanced(tile, SZ)
+    fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
+    total, keep = advanced(tile, TOTAL), advanced(tile, KEEP)
+    airpath, omega = advanced(tile, AIRPATH), advanced(tile, OMEGA)
+    capture, polar = advanced(tile, CAPTURE), advanced(tile, POLAR)
+    fell = advanced(tile, FELL)
+    geometry.pixel_numbers(first, n, run, active, fast, slow)
+    for i in range(n):
+        # A plain sum gets background and constant factor at the end.
+        total[i] = run.I_bg if loop.running else 0.0
+        polar[i] = 1.0 if run.nopolar else 0.0
+        capture[i] = 1.0
+        keep[i] = 1.0
+        fell[i] = 0.0
+    polar_missing = not run.nopolar
+    for layer in range(run.detector_thicksteps):
+        if rare is not None:
+            for i in range(n):
+                capture[i] = 1.0 if run.detector_thick == 0.0 else 0.0
+        for sub in range(run.oversample * run.oversample):
+            directions(tile, layer, sub, n, run, rare)
+            if layer + sub == 0 or run.oversample_omega:
+                geometry.solid_angles(airpath, n, run, omega)
+            if rare is not None:
+                if run.detector_thick > 0.0 or run.oversample_thick:
+                    geometry.absorbed_fractions(layer, dx, dy, dz, n, run, capture)
+            for source in range(incident.shape[0]):
+                ray = row_of(incident, source)
+                geometry.scattering_vectors(
+                    dx, dy, dz, ray, wavelength[source], n, sx, sy, sz
+                )
+                if rare is not None:
+                    if run.dmin > 0.0:
+                        geometry.inside_dmin(sx, sy, sz, n, run, keep)
+                if polar_missing or run.oversample_polar:
+                    E_in = row_of(fields[0], source)
+                    B_in = row_of(fields[1], source)
+                    polar_missing = geometry.polarizations(
+                        dx, dy, dz, ray, E_in, B_in, n, run, keep, polar
+                    )
+                if rare is not None:
+                    accumulate_rare(tile, n, cell_vectors, run, loop)
+                else:
+                    accumulate(tile, total, n, cell_vectors, run, loop)
+    geometry.store_photons(
+        fast, slow, total, capture, polar, omega, n, run, loop, image
+    )
+    for i in range(n):
+        if fell[i] != 0.0:
+            return first + i
+    return NEVER
+
+
+@njit(error_model="numpy", parallel=True, cache=True, nogil=True)
+def render_tiles(
+    start,
+    stop,
+    tile_function,
+    scratch,
+    runs,
+    loops,
+    active,
+    incident,
+    wavelength,
+    fields,
+    cell_vectors,
+    rare,
+    image,
+    fell,
+):
+    """Render ranks `start` to `stop` in parallel.
+
+    Parameters
+    ----------
+    start, stop
+        Ranks.
+    tile_function
+        Address of `render_tile`, compiled for these arguments.
+    scratch
+        (threads, TILE_SIZE) float64, overwritten.
+    runs
+        (1,) record of the run's numbers.
+    loops
+        (1,) LOOP. Where it has first cells, there must be one rank only.
+    active
+        See `params.Pixels`.
+    incident, wavelength, cell_vectors
+        See `params.BeamArgs` and `params.CrystalArgs`.
+    fields
+        (2, sources, 3) unit vectors of the E and B field of each source.
+    rare
+        None, or True for a curved detector, a sensor that absorbs, dmin or running
+        products: numba leaves out what a None does not need.
+    image
+        float32, flat, detector pixels.
+    fell
+        int64, one element per tile: the first of its ranks that evaluated an index
+        outside the list while interpolating, or NEVER.
+    """
+    tiles = (stop - start + TILE - 1) // TILE
+    first_tile = scratch.ctypes.data
+    for number in prange(tiles):
+        first = start + number * TILE
+        fell[number] = call_at(
+            tile_function,
+            (
+                first,
+                min(TILE, stop - first),
+                first_tile + get_thread_id() * TILE_BYTES,
+                runs,
+                loops,
+                active,
+                incident,
+                wavelength,
+                fields,
+                cell_vectors,
+                rare,
+                image,
+            ),
+        )
+
+
+@njit(error_model="numpy", cache=True, nogil=True)
+def omega_sum(scratch, runs, active, curved):
+    """Return the sum of omega_pixel over all rendered pixels, sr.
+
+    C: ``omega_sum``. Without -oversample_omega every layer and subpixel counts
+    with the solid angle of the first. Not in parallel: it takes milliseconds, and
+    compiles in half the time. `curved` is None where the detector is flat.
+    """
+    run, tile = runs[0], pointer_to(scratch.ctypes.data, np.float64)
+    fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
+    airpath, omega = advanced(tile, AIRPATH), advanced(tile, OMEGA)
+    layers = run.detector_thicksteps if run.oversample_omega else 1
+    subpixels = run.oversample * run.oversample if run.oversample_omega else 1
+    total = 0.0
+    for first in range(0, run.count, TILE):
+        n = min(TILE, run.count - first)
+        geometry.pixel_numbers(first, n, run, active, fast, slow)
+        for layer in range(layers):
+            for sub in range(subpixels):
+                directions(tile, layer, sub, n, run, curved)
+                geometry.solid_angles(airpath, n, run, omega)
+                for i in range(n):
+                    total += omega[i]
+    if run.oversample_omega:
+        return total
+    return total * run.detector_thicksteps * run.oversample * run.oversample

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The kernels of CUDA devices: one thread owns one pixel."""

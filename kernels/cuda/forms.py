@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""The shared formulas in the form that CUDA kernels take them.
+
+Numba's CUDA target turns any fastmath option of a function into all of them, and
+would then delete the rounding by a large constant; so the reduced forms are
+compiled again with plain IEEE arithmetic. The compiler still fuses multiply-add.
+"""
+
+import importlib
+import math
+import types
+
+import numpy as np
+from numba import config, cuda
+
+from ..cpu import lanes_cubic, reduced
+from ..jit import scalar
+from ..rank import pixel_of_rank
+from ..reference.structure_factor import (
+    can_interpolate,
+    inside_axis,
+    interpolated_F,
+    nearest_F,
+)
+
+
+def _configure():
+    """Make numba-cuda, which has settings of its own, follow numba's.
+
+    It must not warn about small images either: that its grid is small is no news.
+    """
+    try:
+        settings = importlib.import_module("numba.cuda.core.config")
+    except ImportError:  # numba's own CUDA target, which shares numba's settings
+        settings = config
+    setattr(settings, "CACHE_DIR", config.CACHE_DIR)
+    setattr(settings, "CUDA_LOW_OCCUPANCY_WARNINGS", 0)
+
+
+# Before the first decorator: it decides where its function is cached.
+_configure()
+
+
+def ieee(function):
+    """Return a function of `reduced`, and what it calls, without fastmath."""
+    plain = getattr(function, "py_func", None)
+    if plain is None:  # numba is switched off, or there is nothing to compile
+        return function
+    names = dict(plain.__globals__)
+    for name in plain.__code__.co_names:
+        called = names.get(name)
+        if getattr(called, "targetoptions", {}).get("fastmath"):
+            names[name] = ieee(called)
+    return scalar(types.FunctionType(plain.__code__, names, plain.__name__))
+
+
+def on_device(function):
+    """Return a scalar function that reads arrays, as a CUDA device function.
+
+    The simulator's arrays cannot be passed to compiled functions.
+    """
+    return cuda.jit(device=True)(getattr(function, "py_func", function))
+
+
+place_of_rank = on_device(pixel_of_rank)
+nearest_F_on_device = on_device(nearest_F)
+interpolated_F_on_device = on_device(interpolated_F)
+can_interpolate_on_device = on_device(can_interpolate)
+sin_pi = ieee(reduced.sin_pi)
+square_any = ieee(reduced.square_any)
+round_spot = ieee(reduced.round_spot)
+gauss = ieee(reduced.gauss)
+tophat = ieee(reduced.tophat)
+distance_sqr = ieee(reduced.distance_sqr)
+lagrange_weights = ieee(lanes_cubic.cubic_weights)
+
+
+@scalar
+def _quotient_on_processor(x, y):
+    return x / y
+
+
+@cuda.jit(device=True)
+def _quotient_on_device(x, y):
+    return cuda.libdevice.fast_fdividef(x, y)
+
+
+#: x / y of float32 to two units in the last place: a correctly rounded division
+#: takes ten instructions. The simulator has no libdevice.
+quotient = _quotient_on_processor if config.ENABLE_CUDASIM else _quotient_on_device
+
+
+@scalar
+def grating_few(d, c):
+    """Return (sin(pi N d) / sin(pi d))^2 of at most 9 cells.
+
+    Parameters
+    ----------
+    d
+        Distance from the nearest whole index.
+    c
+        Five coefficients of `params.SquareFew`, then 1 where N is even.
+    """
+    s = sin_pi(d)
+    s *= s
+    t = (((c[4] * s + c[3]) * s + c[2]) * s + c[1]) * s + c[0]
+    return t * t * (1.0 - c[5] * s)
+
+
+@scalar
+def square_few(dh, dk, dl, series):
+    """Parallelepiped of at most 9 cells each way, as `reduced.square_few`.
+
+    The coefficients come as tuples, which kernels get by value.
+    """
+    return grating_few(dh, series[0]) * (
+        grating_few(dk, series[1]) * grating_few(dl, series[2])
+    )
+
+
+@scalar
+def split_index(h, halves_down):
+    """Return the nearest whole number (int32) and the distance from it.
+
+    Parameters
+    ----------
+    h
+        Fractional index.
+    halves_down
+        Whether it matters that halves go down, as `lattice.round_index` has them.
+    """
+    shifted = h + reduced.MAGIC
+    d = h - (shifted - reduced.MAGIC)
+    n = np.int32(np.float64(shifted).view(np.int64))
+    if halves_down and d == -0.5:
+        return np.int32(n - 1), 0.5
+    return n, d
+
+
+@scalar
+def table_place(h0, k0, l0, box):
+    """Return the element of the table of F^2 that belongs to whole indices (int32)."""
+    h = min(max(h0, box.h_low), box.h_high)
+    k = min(max(k0, box.k_low), box.k_high)
+    l = min(max(l0, box.l_low), box.l_high)
+    # Unsigned, so that numba does not look for an index counted from the end.
+    return np.uint32(h * box.h_stride + k * box.k_stride + l + box.base)
+
+
+@scalar
+def gauss_is_bright(dh, dk, dl, shape):
+    """Return whether F_latt itself, not only its square, is more than 0."""
+    return distance_sqr(dh, dk, dl, shape.metric) <= shape.dark
+
+
+@scalar
+def inside_cube(h, k, l, cube):
+    """Return what `structure_factor.can_interpolate` does."""
+    return (
+        inside_axis(h, cube.h_min, cube.h_range)
+        and inside_axis(k, cube.k_min, cube.k_range)
+        and inside_axis(l, cube.l_min, cube.l_range)
+    )
+
+
+@cuda.jit(device=True)
+def line_of_F(table, place, weights):
+    """Interpolate four neighbours along l."""
+    # Unsigned, see table_place.
+    return (
+        weights[0] * table[np.uint32(place)]
+        + weights[1] * table[np.uint32(place + 1)]
+        + weights[2] * table[np.uint32(place + 2)]
+        + weights[3] * table[np.uint32(place + 3)]
+    )
+
+
+@cuda.jit(device=True)
+def plane_of_F(table, place, stride, weights_k, weights_l):
+    """Interpolate four lines along k."""
+    return (
+        weights_k[0] * line_of_F(table, place, weights_l)
+        + weights_k[1] * line_of_F(table, place + stride, weights_l)
+        + weights_k[2] * line_of_F(table, place + 2 * stride, weights_l)
+        + weights_k[3] * line_of_F(table, place + 3 * stride, weights_l)
+    )
+
+
+@cuda.jit(device=True)
+def tricubic_F(h, k, l, cube, table):
+    """Return what `structure_factor.interpolated_F` does, from a flat list of F.
+
+    Written out, because a loop would keep the weights in slow local memory.
+    """
+    h_floor = math.floor(h)
+    k_floor = math.floor(k)
+    l_floor = math.floor(l)
+    weights_h = lagrange_weights(h - h_floor)
+    weights_k = lagrange_weights(k - k_floor)
+    weights_l = lagrange_weights(l - l_floor)
+    i = np.int32(h_floor - cube.h_min - 1.0)
+    j = np.int32(k_floor - cube.k_min - 1.0)
+    m = np.int32(l_floor - cube.l_min - 1.0)
+    step, stride = cube.h_stride, cube.k_stride
+    place = i * step + j * stride + m
+    return (
+        weights_h[0] * plane_of_F(table, place, stride, weights_k, weights_l)
+        + weights_h[1] * plane_of_F(table, place + step, stride, weights_k, weights_l)
+        + weights_h[2]
+        * plane_of_F(table, place + 2 * step, stride, weights_k, weights_l)
+        + weights_h[3]
+        * plane_of_F(table, place + 3 * step, stride, weights_k, weights_l)
+    )

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Resolved numbers to kernels to the float image."""

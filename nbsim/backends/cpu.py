@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""The CPU backend: chooses the kernel for a run and calls it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..model.vectors import cross, unit
+from .cpu_arguments import (
+    cubic_lookup,
+    narrowed,
+    nearest_lookup,
+    run_record,
+    shape_arguments,
+    tile_scratch,
+)
+from .cpu_functions import LaneLoop, c_function, tile_types
+
+if TYPE_CHECKING:
+    from ..kernels.params import Job, Pixels
+    from ..simulation import Simulation
+
+
+class CpuBackend:
+    """Renders ranks on the processor's threads.
+
+    Parameters
+    ----------
+    simulation, job, pixels, image
+        What is rendered, and the flat float32 image.
+    precision
+        "double" or "single".
+    """
+
+    name = "cpu"
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        job: Job,
+        pixels: Pixels,
+        image: np.ndarray,
+        precision: str,
+    ) -> None:
+        sampling = job.sampling
+        self._running = (
+            sampling.oversample_thick
+            or sampling.oversample_polar
+            or sampling.oversample_omega
+        )
+        self._factors = simulation.structure_factors
+        self._precision = precision
+        self._job, self._pixels, self._image = job, pixels, image
+        self._shape, self._shape_factor = shape_arguments(job.xtal)
+        if precision == "single":
+            self._shape = narrowed(self._shape)
+        self._cubic = None if self._running else cubic_lookup(self._factors)
+        self._loops: dict[bool, LaneLoop] = {}
+        self._scratch = tile_scratch()
+        self._run = run_record(job, pixels)
+        self._arguments = (
+            pixels.active,
+            job.beam.incident,
+            job.beam.wavelength,
+            source_fields(job),
+            job.xtal.cell_vectors,
+            needs_rare(job),
+            image,
+        )
+
+    def __call__(self, start: int, stop: int, interpolate: bool) -> int:
+        """Render ranks `start` to `stop`.
+
+        Returns
+        -------
+        int
+            The first rank that left the list while interpolating, or `stop`.
+        """
+        if interpolate and self._cubic is None:
+            from ..kernels.reference.pixel_cpu import render_general
+
+            return render_general(
+                start, stop, True, *self._job, self._pixels, self._image
+            )
+        return self._render(start, stop, self._loop(interpolate).record)
+
+    def first_pixel(self, rank: int, interpolate: bool) -> tuple[bool, bool]:
+        """Render a pixel for which no phi loop has run yet.
+
+        Returns
+        -------
+        interpolate, first
+            Whether interpolation is still on, and still no phi loop has run.
+        """
+        if not (interpolate and self._cubic is None):
+            record = self._loop(interpolate).record.copy()
+            record["first_cells"] = self._job.xtal.first_cell_vectors.ctypes.data
+            if self._render(rank, rank + 1, record) > rank:
+                return interpolate, bool(record["first_cells"][0])
+        from ..kernels.reference.pixel_cpu import render_pixel
+
+        return render_pixel(
+            rank, interpolate, True, self._job, self._pixels, self._image
+        )
+
+    def _render(self, start: int, stop: int, loop: np.ndarray) -> int:
+        from ..kernels.cpu.lanes import TILE
+        from ..kernels.cpu.tiles import render_tile, render_tiles
+
+        of_tile = (self._run, loop, *self._arguments)
+        function = c_function(render_tile, tile_types(of_tile)).address
+        fell = np.empty(-(-(stop - start) // TILE), np.int64)
+        render_tiles(start, stop, function, self._scratch, *of_tile, fell)
+        return min(stop, int(fell.min()))
+
+    def _loop(self, interpolate: bool) -> LaneLoop:
+        if interpolate not in self._loops:
+            self._loops[interpolate] = self._new_loop(interpolate)
+        return self._loops[interpolate]
+
+    def _new_loop(self, interpolate: bool) -> LaneLoop:
+        from ..kernels.cpu.lanes import add_terms, multiply_terms
+        from ..kernels.cpu.lanes_cubic import add_cubic
+        from ..kernels.cpu.lanes_single import add_terms_single
+
+        if interpolate and self._cubic:
+            lookup, function = self._cubic, add_cubic
+        else:
+            lookup = nearest_lookup(self._factors, self._precision)
+            function = multiply_terms if self._running else add_terms
+            if self._precision == "single":
+                function = add_terms_single
+        factor = self._shape_factor * lookup.factor
+        return LaneLoop(function, self._shape, lookup, factor)
+
+
+def needs_rare(job: Job) -> bool | None:
+    """Return True where a tile needs more than the usual, else None.
+
+    None, not False: the kernel is then compiled without what is not needed.
+    """
+    sampling = job.sampling
+    return (
+        job.det.curved_detector
+        or job.det.detector_thick > 0.0
+        or sampling.dmin > 0.0
+        or sampling.oversample_thick
+        or sampling.oversample_polar
+        or sampling.oversample_omega
+        or None
+    )
+
+
+def source_fields(job: Job) -> np.ndarray:
+    """Return the E and B directions of every source, (2, sources, 3).
+
+    As `polarization.field_axes`, which would have to be compiled to be called here.
+    """
+    axis = job.beam.polar_vector.tolist()
+    rays = job.beam.incident.tolist()
+    B_in = [unit(cross(axis, ray)) for ray in rays]
+    E_in = [unit(cross(ray, B)) for ray, B in zip(rays, B_in)]
+    return np.array([E_in, B_in], dtype=np.float64)

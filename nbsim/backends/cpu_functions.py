@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""Kernels that are called by address: compiled C functions and what they are given.
+
+See `kernels/cpu/tiles.py` for the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .cpu_arguments import Lookup
+
+
+@functools.lru_cache(maxsize=None)
+def c_function(function: Callable[..., int], arguments: tuple[Any, ...]) -> Any:
+    """Return a kernel as a C function, `address` included.
+
+    Kept for the life of the process, as its machine code must be.
+
+    Parameters
+    ----------
+    function
+        Plain Python function that returns an int64.
+    arguments
+        Numba types; the caller must pass exactly these.
+    """
+    from numba import cfunc, int64
+
+    from ..kernels.jit import LANE_OPTIONS
+
+    return cfunc(int64(*arguments), cache=True, **LANE_OPTIONS)(function)
+
+
+def packed(values: Any) -> np.ndarray:
+    """Return a named tuple as one record, laid out as a compiled loop expects it.
+
+    Returns
+    -------
+    ndarray
+        (1,) structured, aligned as in C.
+    """
+    parts = {name: np.asarray(value) for name, value in values._asdict().items()}
+    fields = [(name, part.dtype, part.shape) for name, part in parts.items()]
+    record = np.zeros(1, np.dtype(fields, align=True))
+    for name, part in parts.items():
+        record[name] = part
+    return record
+
+
+class LaneLoop:
+    """An innermost loop of `kernels/lanes*.py`, compiled for a shape and a lookup.
+
+    Attributes
+    ----------
+    record
+        (1,) `tiles.LOOP`: addresses, valid as long as this object lives.
+    """
+
+    def __init__(
+        self, function: Callable[..., int], shape: tuple, lookup: Lookup, factor: float
+    ):
+        from ..kernels.cpu.lanes import multiply_terms
+        from ..kernels.cpu.tiles import LOOP
+
+        self._kept = packed(shape), packed(lookup.arguments), lookup.table
+        types = loop_types(shape, lookup.arguments, lookup.table)
+        address = c_function(function, types).address
+        arguments = (part.ctypes.data for part in self._kept)
+        running = function is multiply_terms
+        self.record = np.array([(address, *arguments, factor, running, 0)], LOOP)
+
+
+def loop_types(shape: tuple, lookup: tuple, table: np.ndarray) -> tuple[Any, ...]:
+    """Return the types of the arguments of `lanes.add_terms` and its like."""
+    from numba import float64, from_dtype, int64, typeof
+    from numba.core.types import CPointer
+
+    rows = CPointer(float64)
+    kinds = typeof(shape), typeof(lookup), from_dtype(table.dtype)
+    pointers = [CPointer(kind) for kind in kinds]
+    return (*[rows] * 8, int64, rows, int64, *pointers, float64, int64)
+
+
+def tile_types(of_tile: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the types of `tiles.render_tile` for the arguments after `tile`."""
+    from numba import float64, int64, typeof
+    from numba.core.types import CPointer
+
+    return (int64, int64, CPointer(float64), *map(typeof, of_tile))

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""Arguments of the CUDA kernels: which kernel renders a job, with which numbers."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .cpu_arguments import shape_arguments
+
+if TYPE_CHECKING:
+    from ..kernels.params import Job
+    from ..model.structure_factors import StructureFactors
+    from ..simulation import Simulation
+
+#: Elements of a list of F whose index fits int32 with a shell around it.
+LARGEST_TABLE = 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class FastKernel:
+    """A kernel of `kernels.cuda.kernels.add_terms_kernel` and its arguments.
+
+    Attributes
+    ----------
+    form, lookup
+        Constants of `kernels.cuda_params`.
+    spot
+        The shape's numbers.
+    box, table
+        `cuda_params.Box` and F^2, or `cuda_params.Cube` and F; flat, on the host.
+    factor
+        Constant factor of all terms.
+    """
+
+    form: int
+    lookup: int
+    spot: Any
+    box: Any
+    table: np.ndarray
+    factor: float
+
+
+def _tuple(vector: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(x) for x in vector)
+
+
+def job_by_value(job: Job) -> Job:
+    """Return a job whose small vectors are tuples; the tables are C-contiguous."""
+    det, beam, xtal, _, _ = job
+    vectors = [name for name in det._fields if name.endswith("_vector")]
+    cells = np.ascontiguousarray(xtal.cell_vectors)
+    return job._replace(
+        det=det._replace(**{name: _tuple(getattr(det, name)) for name in vectors}),
+        beam=beam._replace(
+            incident=np.ascontiguousarray(beam.incident),
+            wavelength=np.ascontiguousarray(beam.wavelength),
+            polar_vector=_tuple(beam.polar_vector),
+        ),
+        xtal=xtal._replace(
+            cell_vectors=cells,
+            first_cell_vectors=cells,
+            N_cells=_tuple(xtal.N_cells),
+            recip=tuple(_tuple(row) for row in xtal.recip),
+        ),
+    )
+
+
+def _spot(shape: Any) -> Any:
+    """Return the numbers that a kernel needs of a shape."""
+    if not hasattr(shape, "series"):
+        return shape
+    # Five coefficients whatever the number of cells, then 1 where it is even.
+    return tuple(
+        (*row, *[0.0] * (5 - len(row)), even)
+        for row, even in zip(shape.series, shape.even)
+    )
+
+
+def needs_order(job: Job) -> bool:
+    """Return whether only the kernel that keeps C's order of operations will do."""
+    sampling = job.sampling
+    return (
+        sampling.oversample_thick
+        or sampling.oversample_polar
+        or sampling.oversample_omega
+        or job.hkl.F.size > LARGEST_TABLE
+    )
+
+
+def fast_kernel(
+    simulation: Simulation, job: Job, precision: str, interpolate: bool
+) -> FastKernel | None:
+    """Return the fast kernel of a job; None where C's order of operations matters.
+
+    Parameters
+    ----------
+    precision
+        "double", or "single" where `cpu_arguments.why_double` has no objection.
+    interpolate
+        Whether tricubic interpolation is on.
+    """
+    from ..kernels.cuda import params as cuda_params
+
+    if needs_order(job):
+        return None
+    shape, factor = shape_arguments(job.xtal)
+    if interpolate:
+        return FastKernel(
+            form=_form(shape),
+            lookup=cuda_params.TRICUBIC,
+            spot=_spot(shape),
+            box=_cube(job),
+            table=np.ascontiguousarray(job.hkl.F).reshape(-1),
+            factor=factor,
+        )
+    factors = simulation.structure_factors
+    single = precision == "single"
+    form, spot = _single(shape, job) if single else (_form(shape), _spot(shape))
+    return FastKernel(
+        form=form,
+        lookup=cuda_params.NEAREST if job.hkl.has_list else cuda_params.DEFAULT_F,
+        spot=spot,
+        box=_box(factors),
+        table=table_of_squares(factors, np.float32 if single else np.float64),
+        factor=factor if job.hkl.has_list else factor * factors.default_F**2,
+    )
+
+
+def _form(shape: Any) -> int:
+    from ..kernels import params
+    from ..kernels.cuda import params as cuda_params
+
+    return {
+        params.SquareAny: cuda_params.SQUARE_ANY,
+        params.SquareFew: cuda_params.SQUARE_FEW,
+        params.RoundSpot: cuda_params.ROUND_SPOT,
+        params.GaussSpot: cuda_params.GAUSS,
+        params.TophatSpot: cuda_params.TOPHAT,
+    }[type(shape)]
+
+
+def _single(shape: Any, job: Job) -> tuple[int, tuple]:
+    """Return form and numbers of the single-precision kernels."""
+    from ..kernels import params
+    from ..kernels.cuda import params as cuda_params
+
+    if job.xtal.shape == params.SQUARE:
+        return cuda_params.SQUARE_SINGLE, tuple(int(n) for n in job.xtal.N_cells)
+    # 2^-q is exp(-q ln 2).
+    metric = tuple(np.float32(g * math.log(2.0)) for g in shape.metric)
+    return cuda_params.GAUSS_SINGLE, metric
+
+
+@functools.lru_cache(maxsize=1)
+def table_of_squares(factors: StructureFactors, dtype: type) -> np.ndarray:
+    """Return F^2, flat, with one shell of default_F^2 around the list.
+
+    The last table is kept: a loop over frames uses the same structure factors.
+    """
+    if factors.F is None:
+        return np.ones(1, dtype)
+    table = np.full([n + 2 for n in factors.F.shape], factors.default_F**2, dtype)
+    np.multiply(factors.F, factors.F, out=table[1:-1, 1:-1, 1:-1], casting="same_kind")
+    return table.reshape(-1)
+
+
+def _box(factors: StructureFactors) -> Any:
+    """Return where `table_of_squares` has an index."""
+    from ..kernels.cuda import params as cuda_params
+
+    shape = (1, 1, 1) if factors.F is None else factors.F.shape
+    low = [m - 1 for m in (factors.h_min, factors.k_min, factors.l_min)]
+    high = [m + n + 1 for m, n in zip(low, shape)]
+    k_stride = shape[2] + 2
+    h_stride = (shape[1] + 2) * k_stride
+    numbers = (
+        *(end for ends in zip(low, high) for end in ends),
+        h_stride,
+        k_stride,
+        -(low[0] * h_stride + low[1] * k_stride + low[2]),
+    )
+    return cuda_params.Box(*(np.int32(number) for number in numbers))
+
+
+def _cube(job: Job) -> Any:
+    from ..kernels.cuda import params as cuda_params
+
+    hkl = job.hkl
+    h_range, k_range, l_range = hkl.F.shape
+    return cuda_params.Cube(
+        h_min=float(hkl.h_min),
+        k_min=float(hkl.k_min),
+        l_min=float(hkl.l_min),
+        h_range=float(h_range),
+        k_range=float(k_range),
+        l_range=float(l_range),
+        h_stride=np.int32(k_range * l_range),
+        k_stride=np.int32(l_range),
+    )

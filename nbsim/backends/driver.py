@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: MIT
+"""Hand a run to the kernels: builds their arguments and runs them block by block."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..model import validate
+from ..resolve.run import R_E_SQR, Setup
+from . import device
+from .cpu import CpuBackend
+from .cpu_arguments import why_double
+from .thread_turns import parallel_turn
+
+if TYPE_CHECKING:
+    from ..kernels.params import Job, Pixels
+    from ..simulation import Simulation
+    from .cuda import CudaBackend
+
+Roi = tuple[int, int, int, int]
+#: About a quarter of a second of work on two cores.
+EVALUATIONS_PER_BLOCK = 2e8
+#: One tile for each of two cores.
+SMALLEST_BLOCK = 1024
+
+
+def build_job(simulation: Simulation, setup: Setup) -> Job:
+    """Return the kernels' arguments."""
+    from ..kernels import params
+
+    geometry, sensor, sampling = setup.geometry, setup.sensor, simulation.sampling
+    factors = simulation.structure_factors
+    shapes = {
+        "square": params.SQUARE,
+        "round": params.ROUND,
+        "gauss": params.GAUSS,
+        "tophat": params.TOPHAT,
+    }
+    carryover = sampling.phi_carryover
+    return params.Job(
+        det=params.DetectorArgs(
+            fdet_vector=np.array(geometry.fdet_vector),
+            sdet_vector=np.array(geometry.sdet_vector),
+            odet_vector=np.array(geometry.odet_vector),
+            pix0_vector=np.array(geometry.pix0_vector),
+            beam_vector=np.array(geometry.beam_vector),
+            pixel_size=geometry.pixel_size,
+            distance=geometry.distance,
+            close_distance=geometry.close_distance,
+            fpixels=geometry.fpixels,
+            oversample=setup.oversample,
+            curved_detector=simulation.detector.curved,
+            point_pixel=simulation.detector.point_pixel,
+            detector_thick=sensor.thick,
+            detector_thickstep=sensor.thickstep,
+            detector_thicksteps=sensor.thicksteps,
+            detector_mu=sensor.mu,
+        ),
+        beam=params.BeamArgs(
+            # Numba compiles anew for an array that is part of another one.
+            incident=np.ascontiguousarray(setup.sources.incident),
+            wavelength=np.ascontiguousarray(setup.sources.wavelengths),
+            polar_vector=np.array(geometry.polar_vector),
+            polarization=simulation.beam.polarization,
+            nopolar=simulation.beam.nopolar,
+        ),
+        xtal=params.CrystalArgs(
+            cell_vectors=setup.cell_vectors(carryover),
+            first_cell_vectors=setup.cell_vectors(carryover, first=True),
+            N_cells=np.array(setup.N_cells),
+            shape=shapes[simulation.crystal.shape],
+            fudge=simulation.crystal.fudge,
+            recip=np.array([setup.cell.a_star, setup.cell.b_star, setup.cell.c_star]),
+        ),
+        hkl=params.HklArgs(
+            F=np.zeros((1, 1, 1)) if factors.F is None else factors.F,
+            h_min=factors.h_min,
+            k_min=factors.k_min,
+            l_min=factors.l_min,
+            has_list=factors.F is not None,
+            default_F=float(factors.default_F),
+        ),
+        sampling=params.SamplingArgs(
+            oversample_thick=sampling.oversample_thick,
+            oversample_polar=sampling.oversample_polar,
+            oversample_omega=sampling.oversample_omega,
+            dmin=sampling.dmin_A * 1e-10,
+            I_bg=setup.I_bg,
+            has_water=setup.water_size != 0.0,
+            scale=R_E_SQR * setup.fluence,
+            steps=float(setup.steps),
+        ),
+    )
+
+
+def build_pixels(simulation: Simulation, setup: Setup, roi: Roi) -> Pixels:
+    """Return which pixels to render: those of the roi that the mask leaves."""
+    from ..kernels.params import Pixels
+
+    xmin, xmax, ymin, ymax = roi
+    fpixels = setup.geometry.fpixels
+    mask = simulation.detector.mask
+    width, height = xmax - xmin + 1, ymax - ymin + 1
+    if mask is None:
+        return Pixels(np.empty(0, np.int32), xmin, ymin, width, width * height)
+    kept = np.flatnonzero(mask[ymin : ymax + 1, xmin : xmax + 1])
+    active = (kept // width + ymin) * fpixels + kept % width + xmin
+    if not len(active):
+        # An empty list would mean "no mask"; rank 0 is then never asked for.
+        return Pixels(np.zeros(1, np.int32), xmin, ymin, width, 0)
+    return Pixels(active.astype(np.int32), xmin, ymin, width, len(active))
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A rendered image and how it came about.
+
+    Attributes
+    ----------
+    image
+        (slow, fast) float32, photons.
+    solid_angles
+        What `omega_sum` needs.
+    backend
+        "cpu", or "cuda:N" with the number of the device (or devices, "cuda:0,1").
+    seconds
+        Time spent in the kernels.
+    out_of_range
+        (fast, slow) of the pixel where an index outside the list turned
+        interpolation off; None when that did not happen.
+    why_double
+        Why double precision was used although single was asked for; else None.
+    """
+
+    image: np.ndarray
+    solid_angles: tuple[Job, Pixels]
+    backend: str
+    seconds: float
+    out_of_range: tuple[int, int] | None
+    why_double: str | None
+
+    @functools.cached_property
+    def omega_sum(self) -> float:
+        """Sum of the solid angle over pixels, layers and subpixels, sr.
+
+        Worked out when asked for: a loop over frames does not need it.
+        """
+        from ..kernels.cpu.tiles import omega_sum
+        from .cpu_arguments import run_record, tile_scratch
+
+        job, pixels = self.solid_angles
+        run, curved = run_record(job, pixels), job.det.curved_detector or None
+        return omega_sum(tile_scratch(), run, pixels.active, curved)
+
+
+def _cuda_backend(
+    simulation: Simulation,
+    job: Job,
+    pixels: Pixels,
+    image: np.ndarray,
+    devices: tuple[int, ...],
+    precision: str,
+) -> CudaBackend:
+    from .cuda import CudaBackend
+
+    return CudaBackend(simulation, job, pixels, image, devices, precision)
+
+
+def pixel_at(rank: int, pixels: Pixels, fpixels: int) -> tuple[int, int]:
+    """Return fast and slow index of the rank-th rendered pixel."""
+    from ..kernels.rank import pixel_of_rank
+
+    # As machine code it would be compiled in every process. Numba ships no types.
+    in_python = pixel_of_rank.py_func  # pyright: ignore[reportFunctionMemberAccess]
+    fast, slow = in_python(rank, pixels, fpixels)
+    return int(fast), int(slow)
+
+
+def evaluations(setup: Setup, pixels: Pixels) -> float:
+    """Return how many terms an image has."""
+    return float(setup.steps) * setup.sensor.thicksteps * pixels.count
+
+
+def render(
+    simulation: Simulation,
+    out: np.ndarray,
+    roi: Roi,
+    progress: Callable[[float], None] | None = None,
+    *,
+    backend: str | None = None,
+    precision: str = "double",
+) -> Result:
+    """Render an image.
+
+    The two states that C carries from pixel to pixel are followed here, so that
+    no backend's result depends on the order in which it works: interpolation
+    ends at one pixel in raster order, and (with -phi_carryover) the first phi
+    loop of the run starts from the unrotated cell.
+
+    Parameters
+    ----------
+    simulation
+        What to render.
+    out
+        (slow, fast) float32, C-contiguous; overwritten.
+    roi
+        Pixels xmin, xmax, ymin, ymax, inclusive, inside the image.
+    progress
+        Called with the finished fraction.
+    backend
+        "auto", "cpu" or "cuda..."; None: the environment's NBSIM_DEVICE, else auto.
+    precision
+        "double" or "single".
+
+    Raises
+    ------
+    DeviceError
+        When a CUDA device is missing or fails.
+    """
+    started = time.perf_counter()
+    setup = simulation.setup
+    job = build_job(simulation, setup)
+    pixels = build_pixels(simulation, setup, roi)
+    out.fill(0.0)
+    image = out.reshape(-1)
+    devices = device.choose(device.requested(backend), evaluations(setup, pixels))
+    why = None
+    if precision == "single":
+        why = why_double(simulation, job, on_device=bool(devices))
+        precision = "double" if why else precision
+    gpu = None
+    if devices:
+        gpu = _cuda_backend(simulation, job, pixels, image, devices, precision)
+    worker = gpu or CpuBackend(simulation, job, pixels, image, precision)
+    turn = contextlib.nullcontext if gpu else parallel_turn
+    interpolate = setup.interpolate
+    first = simulation.sampling.phi_carryover
+    fell_out = None
+    rank = 0
+    largest = block_size(setup)
+    # What is rendered after the pixel that leaves the list is in vain: begin small.
+    block = SMALLEST_BLOCK if interpolate else largest
+    while rank < pixels.count:
+        if progress:
+            progress(rank / pixels.count)
+        if first:
+            with turn():
+                still, first = worker.first_pixel(rank, interpolate)
+            if interpolate and not still:
+                fell_out = pixel_at(rank, pixels, job.det.fpixels)
+            interpolate = still
+            rank += 1
+            continue
+        if gpu:
+            block = gpu.ranks_per_call
+        stop = min(rank + block, pixels.count)
+        with turn():
+            reached = worker(rank, stop, interpolate)
+        if reached < stop:
+            from ..kernels.reference.pixel_cpu import render_pixel
+
+            fell_out = pixel_at(reached, pixels, job.det.fpixels)
+            interpolate, _ = render_pixel(reached, True, False, job, pixels, image)
+            reached += 1
+        block = min(2 * block, largest)
+        rank = reached
+    if progress:
+        progress(1.0)
+    return Result(
+        image=out,
+        solid_angles=(job, pixels),
+        backend=worker.name,
+        seconds=time.perf_counter() - started,
+        out_of_range=fell_out,
+        why_double=why,
+    )
+
+
+def block_size(setup: Setup) -> int:
+    """Return ranks per call: short enough for Ctrl-C and a progress bar."""
+    evaluations = setup.steps * setup.sensor.thicksteps
+    return max(SMALLEST_BLOCK, int(EVALUATIONS_PER_BLOCK / evaluations))
+
+
+@contextlib.contextmanager
+def cpu_threads(threads: int | None) -> Iterator[None]:
+    """Use so many threads for the parallel loops inside the block.
+
+    Raises
+    ------
+    ValueError
+        When numba was started with fewer.
+    """
+    import numba
+
+    if threads is None:
+        yield
+        return
+    # Numba ships no types.
+    most = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
+    if not 1 <= validate.integer("threads", threads) <= most:
+        raise ValueError(
+            f"threads {threads}: expected 1 to {most}; for more, set NUMBA_NUM_THREADS "
+            "before the first image is rendered"
+        )
+    before = numba.get_num_threads()
+    numba.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""Numba compiles on first use: say so when it does, or do it beforehand."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from ..formats.hkl import read_hkl
+from ..images.noise import Generator, mosaic_umats, poisson_noise, random_misset_rad
+from ..images.scaling import int_image, pgm_image, statistics
+from ..model.models import Crystal, Detector, Sampling
+from ..model.structure_factors import StructureFactors
+from ..simulation import Simulation
+
+
+@contextlib.contextmanager
+def announced(say: Callable[[str], None]) -> Iterator[None]:
+    """Call `say` once if numba has to compile something inside the block."""
+    from numba.core import event
+
+    class Announcer(event.Listener):
+        told = False
+
+        def on_start(self, event: event.Event) -> None:
+            if not self.told:
+                say("compiling the kernels that this run needs (only the first time)")
+            self.told = True
+
+        def on_end(self, event: event.Event) -> None:
+            """Nothing: only the beginning is of interest."""
+
+    # Not "numba:compile": a C function (`compiled.c_function`) does not say that.
+    with event.install_listener("numba:run_pass", Announcer()):
+        yield
+
+
+def every_kind() -> Iterator[tuple[str, Simulation, str]]:
+    """Yield a tiny simulation for every kernel: name, simulation, precision."""
+    box = np.ones((9, 9, 9))
+    factors = {
+        "one F": StructureFactors(default_F=1.0),
+        "list": StructureFactors(F=box, h_min=-4, k_min=-4, l_min=-4, hkls=box.size),
+    }
+    crystals = {
+        shape: Crystal(cell=(100.0,), Na=n, Nb=n, Nc=n, shape=shape.split()[0])
+        for shape, n in (
+            ("square", 20),
+            ("square up to 9 cells", 5),
+            ("round", 5),
+            ("gauss", 5),
+            ("tophat", 5),
+        )
+    }
+    detector = Detector(detpixels_f=8, detpixels_s=8, distance_mm=2000.0)
+    for (shape, crystal), (kind, F) in itertools.product(
+        crystals.items(), factors.items()
+    ):
+        plain = Simulation(crystal, F, detector=detector)
+        yield f"{shape}, {kind}", plain, "double"
+        if shape != "tophat":
+            yield f"{shape}, {kind}, single precision", plain, "single"
+        running = dataclasses.replace(plain, sampling=Sampling(oversample_omega=True))
+        yield f"{shape}, {kind}, -oversample_omega", running, "double"
+        if F.F is not None:
+            cubic = dataclasses.replace(plain, sampling=Sampling(interpolate=True))
+            yield f"{shape}, interpolated", cubic, "double"
+
+
+def warm_cache(say: Callable[[str], None]) -> None:
+    """Compile every kernel that the processor may need, and keep the machine code.
+
+    Parameters
+    ----------
+    say
+        Called with a line before each step.
+    """
+    started = time.perf_counter()
+    for name, simulation, precision in every_kind():
+        say(name)
+        simulation.run(backend="cpu", precision=precision)
+    say("single pixels, orientation, statistics, noise, reading of lists")
+    # No index of so small a list can be interpolated: the first pixel ends it, and is
+    # rendered on its own.
+    box = np.ones((3, 3, 3))
+    flat = Simulation(
+        Crystal(cell=(100.0,)),
+        StructureFactors(F=box, h_min=-1, k_min=-1, l_min=-1, hkls=box.size),
+        detector=Detector(detpixels_f=8, detpixels_s=8),
+        sampling=Sampling(interpolate=True),
+    )
+    curved = dataclasses.replace(
+        flat, detector=dataclasses.replace(flat.detector, curved=True)
+    )
+    for simulation in (flat, curved):
+        result = simulation.run(backend="cpu")
+        assert result.omega_sum > 0.0
+    _warm_the_rest(result.image)
+    say(f"done in {time.perf_counter() - started:.0f} s")
+
+
+def _warm_the_rest(image: np.ndarray) -> None:
+    generator = Generator()
+    random_misset_rad(1, generator)
+    mosaic_umats(0.01, 2, 1, generator)
+    statistics(image)
+    statistics(image, mask=np.ones(image.shape, np.uint16))
+    int_image(image, 1.0)
+    pgm_image(image, 1.0)
+    poisson_noise(image, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "one.hkl")
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write("0 0 0 1.5\n")
+        read_hkl(path)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""The ``nbsim`` command: exit statuses and one-sentence errors.
+
+Nothing is imported before it is needed: ``nbsim -h`` must not wait for numba.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from .._version import __version__
+from ..errors import DeviceError
+from .options import build_parser, parse
+from .terminal import complain, prepare_streams, say
+
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+Events = list[tuple[str, tuple[Any, ...]]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return the exit status.
+
+    Parameters
+    ----------
+    argv
+        The words after the program's name; None: those of this process.
+
+    Returns
+    -------
+    int
+        0; 1: a file or the computation failed; 2: the command line is wrong;
+        130: interrupted from the keyboard.
+    """
+    words = sys.argv[1:] if argv is None else list(argv)
+    prepare_streams()
+    try:
+        _run(words)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except ValueError as error:
+        complain(str(error))
+        return USAGE
+    except MemoryError as error:
+        complain(f"not enough memory: {error}" if str(error) else "not enough memory")
+        return FAILURE
+    except OSError as error:
+        complain(_file_problem(error))
+        return FAILURE
+    except DeviceError as error:
+        complain(str(error))
+        return FAILURE
+    except Exception as error:  # a bug, but still no traceback for the user
+        complain(_bug(error))
+        return FAILURE
+    return 0
+
+
+def command() -> None:
+    """Run the command line of this process, and end the process.
+
+    Everything is written and closed by then. Python would take another half second
+    to free what numba and LLVM have built up, so it is left to the system. Nor are
+    cycles of objects searched for meanwhile: while numba compiles there are hundreds
+    of thousands of objects, and hardly any garbage among them.
+    """
+    gc.disable()
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(status)
+
+
+def _run(words: list[str]) -> None:
+    events = parse(words)
+    chosen = dict(events)
+    if "help" in chosen:
+        say([build_parser().format_help().rstrip()])
+    elif "version" in chosen:
+        say([f"nbsim {__version__}"])
+    else:
+        _allow_threads(chosen)
+        _start(words, events)
+
+
+def _start(words: list[str], events: Events) -> None:
+    from . import program
+
+    chosen = dict(events)
+    if "example" in chosen:
+        from .example import make_example
+
+        make_example(events)
+    elif "show_devices" in chosen:
+        program.show_devices()
+    elif "warm_cache" in chosen:
+        from ..backends.warm_up import warm_cache
+
+        warm_cache(lambda line: say([line]))
+    elif "show_config" in chosen:
+        program.show_config(words, *chosen["show_config"])
+    else:
+        program.render(words)
+
+
+def _allow_threads(chosen: dict[str, tuple[Any, ...]]) -> None:
+    """Let numba start as many threads as were asked for, even more than processors.
+
+    Numba reads this once, when it is imported, and does not bear a later change.
+    """
+    if "threads" in chosen and "numba" not in sys.modules:
+        most = max(*chosen["threads"], os.cpu_count() or 1)
+        os.environ["NUMBA_NUM_THREADS"] = str(most)
+
+
+def _file_problem(error: OSError) -> str:
+    """Return what an error says, or, for the system's own, the same as a sentence."""
+    if error.errno is None or error.strerror is None:
+        return str(error)
+    reason = error.strerror[:1].lower() + error.strerror[1:]
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _bug(error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(place.filename)}:{place.lineno}"
+    return (
+        f"internal error: {type(error).__name__}: {error} ({where}); please report it "
+        "with the command line"
+    )

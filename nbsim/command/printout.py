@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""``-printout``: what the last evaluation of each pixel looked like.
+
+nanoBragg prints these lines inside its pixel loop. Here the pixels asked for are
+evaluated once more, by the same kernel function, after the image is done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..backends.driver import build_job
+from .report import vector_table
+
+if TYPE_CHECKING:
+    from ..backends.driver import Result
+    from ..kernels.params import Job
+    from ..simulation import Simulation
+    from .command_line import CommandLine
+
+Pixel = tuple[int, int]
+
+
+def check_pixel(command: CommandLine) -> list[str]:
+    """Return a warning when the pixel of -printout_pixel is not rendered.
+
+    Raises
+    ------
+    ValueError
+        If it is not on the detector.
+    """
+    wanted = command.output.printout_pixel
+    if wanted is None:
+        return []
+    fpixel, spixel = wanted
+    spixels, fpixels = command.simulation.detector.shape
+    if fpixel >= fpixels or spixel >= spixels:
+        raise ValueError(
+            f"-printout_pixel {fpixel} {spixel}: the detector has "
+            f"{fpixels} x {spixels} pixels, counted from 0"
+        )
+    if not command.simulation.rendered[spixel, fpixel]:
+        return [f"-printout_pixel {fpixel} {spixel}: roi or mask leave this pixel out"]
+    return []
+
+
+def pixel_blocks(command: CommandLine, result: Result) -> Iterator[list[str]]:
+    """Yield the lines of each pixel that is to be printed, in raster order."""
+    if not command.output.printout:
+        return
+    simulation = command.simulation
+    job = build_job(simulation, simulation.setup)
+    flat = np.flatnonzero(simulation.rendered)
+    fpixels = simulation.detector.shape[1]
+    for rank, index in enumerate(flat.tolist()):
+        pixel = (index % fpixels, index // fpixels)
+        if command.output.printout_pixel in (None, pixel):
+            first = simulation.sampling.phi_carryover and rank == 0
+            yield _block(simulation, result, job, pixel, first)
+
+
+def _block(
+    simulation: Simulation, result: Result, job: Job, pixel: Pixel, first: bool
+) -> list[str]:
+    from ..kernels.reference import record as columns
+
+    fpixel, spixel = pixel
+    rows = _record(simulation, result, job, pixel, first)
+    last = rows[-1]
+    position = last[columns.POSITION : columns.POSITION + 3]
+    scattering = last[columns.SCATTERING : columns.SCATTERING + 3]
+    wavelength_A = simulation.setup.wavelength * 1e10
+    # Second way: from the angle about the x axis, for the central wavelength.
+    theta = 0.5 * math.atan2(math.hypot(position[1], position[2]), position[0])
+    stols = (0.5 * math.hypot(*scattering), math.sin(theta) / wavelength_A)
+    hkl = _last(rows, columns.ORIENTATION, columns.H, 3)
+    nearest = np.ceil(hkl - 0.5) + 0.0  # so that no -0 is printed
+    F_cell = _last(rows, columns.COUNTED, columns.F_CELL)[0]
+    F_latt = _last(rows, columns.ORIENTATION, columns.F_LATT)[0]
+    I_sum = last[columns.I_SUM]
+    table = job.xtal.first_cell_vectors if first else job.xtal.cell_vectors
+    cell = table[int(last[columns.ORIENTATION])] * 1e10
+    return [
+        "%4d %4d : stol = %g or %g" % (fpixel, spixel, *stols),
+        "at %g %g %g" % tuple(position),
+        "hkl= %f %f %f  hkl0= %.0f %.0f %.0f" % (*hkl, *nearest),
+        " F_cell=%g  F_latt=%g   I = %g" % (F_cell, F_latt, I_sum),
+        "I/steps %15.10g" % (I_sum / simulation.setup.steps),
+        "polar   %15.10g" % last[columns.POLAR],
+        "omega   %15.10g" % last[columns.OMEGA_PIXEL],
+        "capfrac %15.10g" % last[columns.CAPTURE_FRACTION],
+        "pixel   %15.10g" % result.image[spixel, fpixel],
+        "real-space cell vectors (Angstrom):",
+        *vector_table("abc", tuple(cell)),
+    ]
+
+
+def _record(
+    simulation: Simulation, result: Result, job: Job, pixel: Pixel, first: bool
+) -> np.ndarray:
+    """Return the evaluations of a pixel, one row each."""
+    from ..kernels.reference.pixel_trace import record_pixel
+    from ..kernels.reference.record import COLUMNS, LAYER
+
+    setup, stopped = simulation.setup, result.out_of_range
+    fpixel, spixel = pixel
+    # Interpolation lasts until the pixel, in raster order, where it ended.
+    before = stopped is None or (spixel, fpixel) <= (stopped[1], stopped[0])
+    rows = np.full((setup.steps * setup.sensor.thicksteps, COLUMNS), np.nan)
+    record_pixel(fpixel, spixel, setup.interpolate and before, first, job, rows)
+    return rows[~np.isnan(rows[:, LAYER])]
+
+
+def _last(rows: np.ndarray, flag: int, column: int, width: int = 1) -> np.ndarray:
+    """Return columns of the last row whose flag is 0 or more, nan without one."""
+    chosen = rows[rows[:, flag] >= 0.0]
+    if not len(chosen):
+        return np.full(width, np.nan)
+    return chosen[-1, column : column + width]

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""What a command line asks for, from start to end: render, print, write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..backends.device import device_lines
+from ..backends.driver import Result
+from ..backends.warm_up import announced
+from . import report
+from .command_line import CommandLine, read_command_line
+from .outputs import make_images, outputs_to_write, write_all
+from .printout import check_pixel, pixel_blocks
+from .progress import standard_bar
+from .show_config import config_lines
+from .terminal import note, say, warn
+from .trace_files import write_traces
+
+
+def _understand(words: Sequence[str]) -> CommandLine:
+    command = read_command_line(words)
+    for warning in (*command.warnings, *command.simulation.setup.warnings):
+        warn(warning)
+    return command
+
+
+def show_config(words: Sequence[str], style: str = "text") -> None:
+    """Print what a command line amounts to, without rendering.
+
+    Parameters
+    ----------
+    words
+        The command line.
+    style
+        "text" or "json".
+    """
+    say(config_lines(_understand(words), style))
+
+
+def show_devices() -> None:
+    """Print the CUDA devices of this machine, one on each line.
+
+    Raises
+    ------
+    DeviceError
+        When there is none that can be used.
+    """
+    say(device_lines())
+
+
+def render(words: Sequence[str]) -> None:
+    """Render the image of a command line and write its files.
+
+    Raises
+    ------
+    ValueError
+        For a bad value.
+    OSError
+        For a file that cannot be read or written.
+    """
+    command = _understand(words)
+    plan = outputs_to_write(command)
+    _warn_all((*plan.warnings, *check_pixel(command)))
+    say(report.before(command))
+    _trace(command)
+    result = _run(command)
+    _warn_all(report.render_warnings(command.simulation, result))
+    for block in pixel_blocks(command, result):
+        say(block)
+    images = make_images(command, result)
+    say(report.after(command, result, images))
+    _warn_all(write_all(command, images, plan))
+
+
+def _trace(command: CommandLine) -> None:
+    output = command.output
+    if output.trace_pixels:
+        write_traces(
+            command.simulation,
+            output.trace_pixels,
+            output.trace_file,
+            output.trace_format,
+        )
+
+
+def _run(command: CommandLine) -> Result:
+    output = command.output
+    bar = standard_bar() if output.progress else None
+    try:
+        with announced(note):
+            return command.simulation.run(
+                backend=output.device,
+                threads=output.threads,
+                precision=output.precision,
+                progress=bar,
+            )
+    finally:
+        if bar:
+            bar.clear()
+
+
+def _warn_all(messages: Iterable[str]) -> None:
+    for message in messages:
+        warn(message)

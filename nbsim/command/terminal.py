@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""What the program says: results on standard output, everything else on stderr."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterable
+
+from ..errors import FileError
+
+
+def prepare_streams() -> None:
+    """Let any file name be printed, whatever the encoding of the terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines at once. A reader that went away (``| head``) ends no run.
+
+    Raises
+    ------
+    FileError
+        If standard output cannot be written, for instance on a full disk.
+    """
+    try:
+        print(*lines, sep="\n", flush=sys.stdout is not None)
+    except BrokenPipeError:
+        _discard_stdout()
+    except OSError as error:
+        _discard_stdout()
+        reason = error.strerror or str(error)
+        raise FileError(f"cannot write standard output: {reason.lower()}") from error
+
+
+def _discard_stdout() -> None:
+    """Send what is still printed nowhere, or Python complains about it at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def note(message: str) -> None:
+    """Print what takes time, apart from the results."""
+    print(f"nbsim: {message}", file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """Print one warning."""
+    print(f"nbsim: warning: {message}", file=sys.stderr)
+
+
+def complain(message: str) -> None:
+    """Print what ended the run."""
+    print(f"nbsim: error: {message}", file=sys.stderr)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Small text inputs: orientation matrices, source lists, scattering tables."""
+
+import math
+import os
+import re
+
+import numpy as np
+
+from nbsim.errors import FileError
+from nbsim.formats.files import read_bytes
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SEPARATORS = re.compile(r"[\s,;:!]+")
+# A volume this small, relative to the product of the lengths, is rounding noise.
+_FLAT = 1e-10
+
+
+def read_matrix(path: str | os.PathLike) -> np.ndarray:
+    """Read an orientation matrix as MOSFLM writes it (C: -mat).
+
+    Returns
+    -------
+    (3, 3) float64
+        Rows x, y, z; columns a*, b*, c*; wavelength / Angstrom, as in the file. Its
+        first nine numbers count, in any layout.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, has fewer than nine numbers or a singular matrix.
+    """
+    numbers: list[float] = []
+    for number, line in _lines(path, "matrix file"):
+        # Fortran may print columns without a blank in front of a minus sign.
+        words = re.sub(r"(?<=[0-9.])(?=[+-])", " ", line).replace(",", " ").split()
+        for word in words[: 9 - len(numbers)]:
+            numbers.append(_number(word, path, number))
+        if len(numbers) == 9:
+            break
+    else:
+        raise FileError(
+            f"{path}: an orientation matrix has 9 numbers, got {len(numbers)}"
+        )
+    matrix = np.array(numbers).reshape(3, 3)
+    lengths = [math.hypot(*column) for column in matrix.T.tolist()]
+    if 0.0 in lengths or abs(np.linalg.det(matrix / lengths)) < _FLAT:
+        raise FileError(f"{path}: the matrix is singular: a*, b*, c* span no volume")
+    return matrix
+
+
+def read_sources(path: str | os.PathLike) -> np.ndarray:
+    """Read a list of X-ray sources (C: -sourcefile).
+
+    Returns
+    -------
+    (n, 5) float64
+        X, Y, Z (m, LAB frame), weight, wavelength (m); NaN where a line has no such
+        column or the word nan.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, has no line of numbers or something else in a line.
+    """
+    rows = []
+    for number, line in _lines(path, "source file"):
+        words = _words(line)[:5]
+        row = [_number(word, path, number, missing="nan") for word in words]
+        if row:
+            rows.append(row + [math.nan] * (5 - len(row)))
+    if not rows:
+        raise FileError(f"{path}: no line with X Y Z weight wavelength")
+    return np.array(rows)
+
+
+def read_stol(path: str | os.PathLike) -> np.ndarray:
+    """Read a table of amorphous scattering (C: -stol).
+
+    Returns
+    -------
+    (n, 2) float64
+        sin(theta) / wavelength in the unit of the file, F in electrons.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, has no row or a row without two numbers.
+    """
+    rows = []
+    for number, line in _lines(path, "stol file"):
+        words = _words(line)[:2]
+        if len(words) == 1:
+            raise FileError(f"{path}:{number}: expected stol F, got 1 column")
+        if words:
+            rows.append([_number(word, path, number) for word in words])
+    if not rows:
+        raise FileError(f"{path}: no line with stol F")
+    return np.array(rows)
+
+
+def _lines(path: str | os.PathLike, what: str) -> list[tuple[int, str]]:
+    """Return line numbers and lines without what follows a #."""
+    text = read_bytes(path, what).decode("latin-1")
+    lines = re.split(r"\r\n|\n|\r", text)
+    return [(i, line.partition("#")[0]) for i, line in enumerate(lines, start=1)]
+
+
+def _words(line: str) -> list[str]:
+    return [word for word in _SEPARATORS.split(line) if word]
+
+
+def _number(
+    word: str, path: str | os.PathLike, line: int, missing: str | None = None
+) -> float:
+    if missing is not None and word.lower() == missing:
+        return math.nan
+    value = float(word) if _NUMBER.fullmatch(word) else math.nan
+    if not math.isfinite(value):
+        raise FileError(f"{path}:{line}: {word[:40]!a} is not a finite number")
+    return value

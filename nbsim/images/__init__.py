@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The float image to what a detector or an eye sees."""

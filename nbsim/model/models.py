@@ -1,0 +1,452 @@
+# SPDX-License-Identifier: MIT
+"""The experiment, in the words and units of the command line.
+
+Frozen dataclasses: change one with `dataclasses.replace`. A field that is None
+(or a step count of 0) is chosen automatically, as nanoBragg does.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..images.noise import MAX_SEED
+from . import validate
+from .checks import (
+    checked_cell,
+    checked_mask,
+    checked_matrix,
+    checked_misset,
+    checked_sources,
+)
+from .structure_factors import StructureFactors
+
+__all__ = [
+    "Beam",
+    "CONVENTIONS",
+    "Crystal",
+    "Detector",
+    "Goniometer",
+    "SHAPES",
+    "Sampling",
+    "StructureFactors",
+]
+
+SHAPES = ("square", "round", "gauss", "tophat")
+CONVENTIONS = ("mosflm", "xds", "adxv", "denzo", "dials", "custom")
+#: Fluence for which a pixel's value is F^2 times geometry, photons/m^2.
+DEFAULT_FLUENCE = 125932015286227086360700780544.0
+
+Vector = tuple[float, float, float]
+
+
+def clock_seed() -> int:
+    """Return a seed from the clock, as nanoBragg uses when none is given."""
+    return int(time.time())
+
+
+def _set(instance: Any, **values: Any) -> None:
+    for name, value in values.items():
+        object.__setattr__(instance, name, value)
+
+
+def _numbers(instance: Any, unit: str, names: str, **limits: Any) -> None:
+    """Check several fields alike; None stays None."""
+    for name in names.split():
+        value = getattr(instance, name)
+        if value is not None:
+            _set(instance, **{name: validate.number(name, value, unit, **limits)})
+
+
+def _integers(instance: Any, names: str, low: int | None = 0) -> None:
+    for name in names.split():
+        value = getattr(instance, name)
+        if value is not None:
+            _set(instance, **{name: validate.integer(name, value, low=low)})
+
+
+def _vectors(instance: Any, names: str) -> None:
+    for name in names.split():
+        value = getattr(instance, name)
+        if value is not None:
+            _set(instance, **{name: validate.vector(name, value)})
+
+
+def _seeds(instance: Any, names: str) -> None:
+    for name in names.split():
+        value = getattr(instance, name)
+        if value is not None:
+            seed = validate.integer(name, value, low=-MAX_SEED, high=MAX_SEED)
+            _set(instance, **{name: seed})
+
+
+def _flags(instance: Any, names: str) -> None:
+    for name in names.split():
+        value = getattr(instance, name)
+        if value is not None:
+            _set(instance, **{name: validate.flag(name, value)})
+
+
+@dataclass(frozen=True, eq=False)
+class Crystal:
+    """A perfect crystal: cell, orientation, size, shape and mosaicity.
+
+    Attributes
+    ----------
+    cell
+        a, b, c [A], alpha, beta, gamma [deg]; 1 to 6 numbers, missing lengths
+        are a, missing angles 90 (-cell).
+    A_matrix
+        (3, 3) MOSFLM matrix, columns a*, b*, c* times the wavelength in A (-mat).
+        With `cell` too, the cell's lengths and volume are imposed.
+    misset_deg
+        Rotations about x, y, z [deg], or "random" (-misset).
+    misset_seed
+        Seed of a random orientation; the clock when None.
+    Na, Nb, Nc
+        Unit cells along a, b, c; 0 means 1.
+    sample_x_mm, sample_y_mm, sample_z_mm
+        Crystal size [mm]; where above 0 it replaces Na, Nb, Nc (-xtalsize).
+    shape
+        "square", "round", "gauss" or "tophat".
+    fudge
+        Scale of the squared distance from a spot, for all shapes but square.
+    mosaic_spread_deg
+        Diameter of the cap of mosaic rotations [deg]; None: no mosaicity.
+    mosaic_domains
+        Number of domains; 0: automatic.
+    mosaic_seed
+        Seed of the domains.
+    water_um
+        Side of the cube of water around the crystal [um].
+    """
+
+    cell: tuple[float, ...] | None = None
+    A_matrix: np.ndarray | None = None
+    misset_deg: Vector | str | None = None
+    misset_seed: int | None = None
+    Na: int = 1
+    Nb: int = 1
+    Nc: int = 1
+    sample_x_mm: float = 0.0
+    sample_y_mm: float = 0.0
+    sample_z_mm: float = 0.0
+    shape: str = "square"
+    fudge: float = 1.0
+    mosaic_spread_deg: float | None = None
+    mosaic_domains: int = 0
+    mosaic_seed: int = 12345678
+    water_um: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.cell is None and self.A_matrix is None:
+            raise ValueError("a crystal needs a cell or an A matrix (-cell or -mat)")
+        if self.cell is not None:
+            _set(self, cell=checked_cell(self.cell))
+        if self.A_matrix is not None:
+            _set(self, A_matrix=checked_matrix(self.A_matrix))
+        if self.misset_deg is not None:
+            _set(self, misset_deg=checked_misset(self.misset_deg))
+        _seeds(self, "misset_seed mosaic_seed")
+        if self.misset_deg == "random" and self.misset_seed is None:
+            _set(self, misset_seed=clock_seed())
+        _integers(self, "Na Nb Nc mosaic_domains")
+        _numbers(self, "mm", "sample_x_mm sample_y_mm sample_z_mm", low=0.0)
+        _numbers(self, "", "fudge", low=0.0, open_low=True)
+        _numbers(self, "degrees", "mosaic_spread_deg", low=0.0, high=360.0)
+        _numbers(self, "um", "water_um", low=0.0)
+        validate.choice("shape", self.shape, SHAPES)
+
+
+@dataclass(frozen=True, eq=False)
+class Beam:
+    """The incident X-rays.
+
+    Attributes
+    ----------
+    wavelength_A
+        Wavelength [A].
+    fluence_per_m2
+        Photons/m^2; replaced by flux * exposure / beamsize^2 when a flux is given.
+    flux_per_s, exposure_s, beamsize_mm
+        Alternative to the fluence; the beam size also clips the crystal.
+    polarization
+        Kahn factor, -1 to 1; 0: unpolarized.
+    nopolar
+        No polarization correction at all.
+    hdivrange_mrad, vdivrange_mrad
+        Full divergence [mrad]; None: not given.
+    hdivstep_mrad, vdivstep_mrad
+        Step between source points [mrad]; None: not given.
+    hdivsteps, vdivsteps
+        Number of source points; 0: automatic.
+    round_div
+        Cut the grid of source points to an ellipse.
+    dispersion_percent
+        Full spread of wavelengths [%].
+    dispsteps
+        Number of wavelengths; 0: automatic.
+    sources
+        (n, 1 to 5) X, Y, Z of each source, weight, wavelength [m]; nan or a
+        missing column takes the default. Replaces divergence and dispersion.
+        The weight is not used (model c).
+    beam_vector, polar_vector
+        Directions of the beam and of its E field, for the custom convention.
+    """
+
+    wavelength_A: float = 1.0
+    fluence_per_m2: float = DEFAULT_FLUENCE
+    flux_per_s: float = 0.0
+    exposure_s: float = 1.0
+    beamsize_mm: float = 0.1
+    polarization: float = 0.0
+    nopolar: bool = False
+    hdivrange_mrad: float | None = None
+    vdivrange_mrad: float | None = None
+    hdivstep_mrad: float | None = None
+    vdivstep_mrad: float | None = None
+    hdivsteps: int = 0
+    vdivsteps: int = 0
+    round_div: bool = True
+    dispersion_percent: float = 0.0
+    dispsteps: int = 0
+    sources: np.ndarray | None = None
+    beam_vector: Vector | None = None
+    polar_vector: Vector | None = None
+
+    def __post_init__(self) -> None:
+        _numbers(self, "A", "wavelength_A", low=0.0, open_low=True)
+        _numbers(self, "photons/m^2", "fluence_per_m2", low=0.0)
+        _numbers(self, "photons/s", "flux_per_s", low=0.0)
+        _numbers(self, "s", "exposure_s", low=0.0, open_low=True)
+        _numbers(self, "mm", "beamsize_mm", low=0.0, open_low=True)
+        _numbers(self, "", "polarization", low=-1.0, high=1.0)
+        _numbers(
+            self,
+            "mrad",
+            "hdivrange_mrad vdivrange_mrad hdivstep_mrad vdivstep_mrad",
+            low=0.0,
+        )
+        _numbers(self, "%", "dispersion_percent", low=0.0)
+        _integers(self, "hdivsteps vdivsteps dispsteps")
+        _flags(self, "nopolar round_div")
+        _vectors(self, "beam_vector polar_vector")
+        if self.sources is not None:
+            _set(self, sources=checked_sources(self.sources))
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """A flat (or curved) pixel detector.
+
+    Attributes
+    ----------
+    detpixels_f, detpixels_s
+        Pixels along fast and slow; None: from the size.
+    detsize_f_mm, detsize_s_mm
+        Size [mm], used where the pixel count is None.
+    pixel_size_mm
+        Pixel size [mm].
+    distance_mm, close_distance_mm
+        Distance along the beam, and from the nearest point [mm].
+    convention
+        "mosflm", "xds", "adxv", "denzo", "dials" or "custom"; None: custom when
+        any vector is given, else mosflm.
+    pivot
+        "beam" or "sample", for the custom convention; the others set their own.
+    Xbeam_mm, Ybeam_mm, Xclose_mm, Yclose_mm, ORGX_pixels, ORGY_pixels
+        Beam centre or nearest point, in the convention's own way.
+    fdet_vector, sdet_vector, odet_vector, twotheta_axis
+        Directions, for the custom convention.
+    rotx_deg, roty_deg, rotz_deg, twotheta_deg
+        Rotations of the detector [deg].
+    curved
+        All pixels at the same distance.
+    point_pixel
+        No obliquity correction.
+    thick_um, thicksteps, abs_um
+        Sensor thickness [um], its layers (0: automatic) and attenuation depth
+        [um] (None: the thickness; inf: no absorption model).
+    mask
+        (slow, fast) bool or whole numbers; pixels of value 0 are not rendered.
+    roi
+        xmin, xmax, ymin, ymax in pixels, inclusive; a negative bound is the edge.
+    """
+
+    detpixels_f: int | None = None
+    detpixels_s: int | None = None
+    detsize_f_mm: float = 102.4
+    detsize_s_mm: float = 102.4
+    pixel_size_mm: float = 0.1
+    distance_mm: float = 100.0
+    close_distance_mm: float | None = None
+    convention: str | None = None
+    pivot: str = "beam"
+    Xbeam_mm: float | None = None
+    Ybeam_mm: float | None = None
+    Xclose_mm: float | None = None
+    Yclose_mm: float | None = None
+    ORGX_pixels: float | None = None
+    ORGY_pixels: float | None = None
+    fdet_vector: Vector | None = None
+    sdet_vector: Vector | None = None
+    odet_vector: Vector | None = None
+    twotheta_axis: Vector | None = None
+    rotx_deg: float = 0.0
+    roty_deg: float = 0.0
+    rotz_deg: float = 0.0
+    twotheta_deg: float = 0.0
+    curved: bool = False
+    point_pixel: bool = False
+    thick_um: float = 0.0
+    thicksteps: int = 0
+    abs_um: float | None = None
+    mask: np.ndarray | None = None
+    roi: tuple[int, int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("detpixels_f", "detpixels_s"):
+            value = getattr(self, name)
+            if value is not None:
+                _set(self, **{name: validate.integer(name, value, low=1)})
+        _numbers(
+            self,
+            "mm",
+            "detsize_f_mm detsize_s_mm pixel_size_mm distance_mm close_distance_mm",
+            low=0.0,
+            open_low=True,
+        )
+        _numbers(self, "mm", "Xbeam_mm Ybeam_mm Xclose_mm Yclose_mm")
+        _numbers(self, "pixels", "ORGX_pixels ORGY_pixels")
+        _numbers(self, "degrees", "rotx_deg roty_deg rotz_deg twotheta_deg")
+        _numbers(self, "um", "thick_um", low=0.0)
+        _numbers(self, "um", "abs_um", low=0.0, infinite=True)
+        _integers(self, "thicksteps")
+        _flags(self, "curved point_pixel")
+        vectors = "fdet_vector sdet_vector odet_vector twotheta_axis"
+        _vectors(self, vectors)
+        validate.choice("pivot", self.pivot, ("beam", "sample"))
+        if self.convention is not None:
+            validate.choice("convention", self.convention, CONVENTIONS)
+        if self.mask is not None:
+            _set(self, mask=checked_mask(self.mask, self.shape))
+        if self.roi is not None:
+            _set(self, roi=self._checked_roi(self.roi))
+
+    @classmethod
+    def from_smv_header(cls, source: str | os.PathLike, **fields: Any) -> Detector:
+        """Build a detector from the header of an SMV image, as -img does.
+
+        Parameters
+        ----------
+        source
+            The file, or the text of a header.
+        **fields
+            Fields that win over the header.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be read or the header names no image size.
+        """
+        from ..formats.smv_geometry import detector_fields
+
+        return cls(**{"convention": "mosflm", **detector_fields(source), **fields})
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pixels (slow, fast) of the image."""
+        return (
+            self.detpixels_s or self._pixels(self.detsize_s_mm),
+            self.detpixels_f or self._pixels(self.detsize_f_mm),
+        )
+
+    def _pixels(self, size_mm: float) -> int:
+        return max(1, math.ceil(size_mm / 1000.0 / (self.pixel_size_mm / 1000.0) - 0.5))
+
+    def _checked_roi(self, value: Any) -> tuple[int, int, int, int]:
+        bounds = validate.sequence("roi", value, "xmin xmax ymin ymax")
+        if len(bounds) != 4:
+            raise ValueError(f"roi: expected xmin xmax ymin ymax, got {value!r}")
+        xmin, xmax, ymin, ymax = (validate.integer("roi", v) for v in bounds)
+        spixels, fpixels = self.shape
+        # As in C, a negative bound means the edge, and the upper edge may be
+        # the number of pixels itself.
+        xmin, ymin = max(xmin, 0), max(ymin, 0)
+        xmax = fpixels if xmax < 0 else xmax
+        ymax = spixels if ymax < 0 else ymax
+        inside = xmin <= xmax and ymin <= ymax and xmin < fpixels and ymin < spixels
+        if not inside or xmax > fpixels or ymax > spixels:
+            raise ValueError(
+                f"roi {value[0]} {value[1]} {value[2]} {value[3]}: expected "
+                "xmin <= xmax and ymin <= ymax inside the detector of "
+                f"{fpixels} x {spixels} pixels"
+            )
+        return xmin, xmax, ymin, ymax
+
+
+@dataclass(frozen=True, eq=False)
+class Goniometer:
+    """The rotation during the exposure.
+
+    Attributes
+    ----------
+    phi_deg
+        Start [deg].
+    osc_deg, phistep_deg
+        Range and step [deg]; None: not given.
+    phisteps
+        Number of steps; None: automatic.
+    spindle_axis
+        Direction, for the custom convention.
+    """
+
+    phi_deg: float = 0.0
+    osc_deg: float | None = None
+    phistep_deg: float | None = None
+    phisteps: int | None = None
+    spindle_axis: Vector | None = None
+
+    def __post_init__(self) -> None:
+        _numbers(self, "degrees", "phi_deg")
+        _numbers(self, "degrees", "osc_deg phistep_deg", low=0.0)
+        _integers(self, "phisteps")
+        _vectors(self, "spindle_axis")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How finely, and how far, the image is evaluated.
+
+    Attributes
+    ----------
+    oversample
+        Subpixels along each side of a pixel; 0: automatic.
+    oversample_thick, oversample_polar, oversample_omega
+        Apply the correction inside the sum (model c: to the running sum).
+    dmin_A
+        Resolution limit [A]; 0: none.
+    interpolate
+        Tricubic interpolation of F on or off; None: on when any of Na, Nb, Nc <= 2.
+    phi_carryover
+        Reproduce the stale orientation of a one-thread C run at phi = 0.
+    """
+
+    oversample: int = 0
+    oversample_thick: bool = False
+    oversample_polar: bool = False
+    oversample_omega: bool = False
+    dmin_A: float = 0.0
+    interpolate: bool | None = None
+    phi_carryover: bool = False
+
+    def __post_init__(self) -> None:
+        _integers(self, "oversample")
+        _numbers(self, "A", "dmin_A", low=0.0)
+        _flags(self, "oversample_thick oversample_polar oversample_omega")
+        _flags(self, "interpolate phi_carryover")

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Where points of the detector are, for whole arrays of them: pictures, not images.
+
+The kernels have the same formula for one point (``kernels/reference/detector.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..model.vectors import dot
+from .geometry import Geometry
+
+if TYPE_CHECKING:
+    from ..simulation import Simulation
+
+
+def positions(simulation: Simulation, Fdet: np.ndarray, Sdet: np.ndarray) -> np.ndarray:
+    """Return the positions of points of the detector.
+
+    Parameters
+    ----------
+    simulation
+        The detector and its geometry.
+    Fdet, Sdet
+        Coordinates along fast and slow from the corner of the first pixel, m; arrays
+        that fit each other.
+
+    Returns
+    -------
+    ndarray
+        (..., 3) m, from the crystal.
+    """
+    geometry = simulation.setup.geometry
+    fast, slow = np.array(geometry.fdet_vector), np.array(geometry.sdet_vector)
+    flat = (
+        Fdet[..., None] * fast + Sdet[..., None] * slow + np.array(geometry.pix0_vector)
+    )
+    if not simulation.detector.curved:
+        return flat
+    radius = geometry.distance
+    on_beam = radius * np.array(geometry.beam_vector)
+    turned = _turned(on_beam, slow, flat[..., 1] / radius)
+    return _turned(turned, fast, flat[..., 2] / radius)
+
+
+def _turned(v: np.ndarray, axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Rotate about a unit vector (Rodrigues' formula)."""
+    angle = angle[..., None]
+    along = (v @ axis)[..., None] * axis
+    return (
+        v * np.cos(angle)
+        + np.cross(axis, v) * np.sin(angle)
+        + along * (1.0 - np.cos(angle))
+    )
+
+
+def scattering_length(
+    simulation: Simulation, Fdet: np.ndarray, Sdet: np.ndarray
+) -> np.ndarray:
+    """Return |s| = 1/d of points of the detector, 1/A, for the central beam."""
+    place = positions(simulation, Fdet, Sdet)
+    diffracted = place / np.linalg.norm(place, axis=-1, keepdims=True)
+    setup = simulation.setup
+    s = diffracted - np.array(setup.geometry.beam_vector)
+    return np.linalg.norm(s, axis=-1) / (setup.wavelength * 1e10)
+
+
+def direct_beam(geometry: Geometry) -> tuple[float, float] | None:
+    """Return where the beam meets the detector plane, along fast and slow, m.
+
+    Not `Fbeam` and `Sbeam`, which follow C: there a two-theta swing is left out.
+    None when the beam does not meet the plane.
+    """
+    towards = dot(geometry.beam_vector, geometry.odet_vector)
+    from_crystal = dot(geometry.pix0_vector, geometry.odet_vector)
+    if towards * from_crystal <= 0.0:
+        return None
+    t = from_crystal / towards
+    x, y, z = (t * b - p for b, p in zip(geometry.beam_vector, geometry.pix0_vector))
+    offset = (x, y, z)
+    return dot(geometry.fdet_vector, offset), dot(geometry.sdet_vector, offset)

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: MIT
+"""From the models to the numbers of a run: every automatic choice is made here.
+
+Source: nanoBragg.c, ``main`` between the option loop and the pixel loop.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..images.noise import Generator, mosaic_umats, random_misset_rad
+from ..model.models import Beam, Crystal, Goniometer
+from ..model.vectors import Vector, magnitude, radians, rotate_axis, scaled
+from .cell import Cell, resolve_cell
+from .geometry import Geometry, resolve_geometry
+from .sources import Sources, resolve_sources
+from .steps import (
+    Mosaicity,
+    Sensor,
+    Steps,
+    mosaic_domains,
+    phi_steps,
+    recommended_oversample,
+    sensor_layers,
+)
+
+if TYPE_CHECKING:
+    from ..simulation import Simulation
+
+#: Squared classical electron radius, m^2 (Thomson cross section).
+R_E_SQR = 7.94079248018965e-30
+AVOGADRO = 6.02214179e23
+#: Water as one scatterer: electrons in the forward direction, g/mol, g/m^3.
+WATER_F, WATER_MW, WATER_DENSITY = 2.57, 18.0, 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A run in SI units, with nothing left to choose.
+
+    Attributes
+    ----------
+    geometry, cell, sources, phi, mosaicity, sensor
+        See their classes.
+    phi0
+        Start of the rotation, rad.
+    misset_rad
+        Rotations that were applied to the cell; None: none.
+    umats
+        (domains, 3, 3) mosaic rotations.
+    N_cells
+        Unit cells along a, b, c.
+    oversample, recommended_oversample
+        Subpixels per side: used, and what the crystal's size asks for.
+    interpolate
+        Whether tricubic interpolation starts switched on.
+    fluence, flux
+        photons/m^2, photons/s.
+    wavelength
+        m.
+    water_size
+        m.
+    I_bg
+        Background in units of F^2.
+    random_misset_seed, mosaic_seed
+        Seeds of what was drawn at random; None: no random orientation.
+    warnings
+        One sentence each.
+    """
+
+    geometry: Geometry
+    cell: Cell
+    sources: Sources
+    phi: Steps
+    phi0: float
+    mosaicity: Mosaicity
+    sensor: Sensor
+    misset_rad: Vector | None
+    umats: np.ndarray
+    N_cells: Vector
+    oversample: int
+    recommended_oversample: int
+    interpolate: bool
+    fluence: float
+    flux: float
+    wavelength: float
+    water_size: float
+    I_bg: float
+    random_misset_seed: int | None
+    mosaic_seed: int
+    warnings: tuple[str, ...]
+
+    def noise_generator(self) -> Generator:
+        """Return the random numbers as orientation and domains leave them.
+
+        Orientation, domains and noise share one table in C, so the noise of a
+        negative seed depends on what was drawn before it.
+        """
+        generator = Generator()
+        if self.random_misset_seed is not None:
+            random_misset_rad(self.random_misset_seed, generator)
+        mosaicity = self.mosaicity
+        mosaic_umats(mosaicity.spread, mosaicity.domains, self.mosaic_seed, generator)
+        return generator
+
+    @property
+    def steps(self) -> int:
+        """Evaluations per pixel and layer: sources x domains x phi x subpixels."""
+        count = len(self.sources.wavelengths) * self.mosaicity.domains * self.phi.count
+        return count * self.oversample * self.oversample
+
+    @property
+    def xtalsize(self) -> Vector:
+        """Crystal size along a, b, c, m."""
+        return _crystal_size(self.N_cells, self.cell)
+
+    @property
+    def phis(self) -> list[float]:
+        """Start of each phi step, rad."""
+        return [self.phi0 + self.phi.step * i for i in range(self.phi.count)]
+
+    def cell_vectors(self, carryover: bool, first: bool = False) -> np.ndarray:
+        """Return the cell of every phi step and mosaic domain.
+
+        Parameters
+        ----------
+        carryover
+            Whether a step with phi == 0 keeps the vectors of the step before it.
+        first
+            Whether there is no step before: the cell is unrotated then.
+
+        Returns
+        -------
+        ndarray
+            (phisteps * domains, 3, 3) m, rows a, b, c, domains fastest.
+        """
+        unrotated = [scaled(v, 1e-10) for v in (self.cell.a, self.cell.b, self.cell.c)]
+        spindle = self.geometry.spindle_vector
+        rotated = [
+            [rotate_axis(v, spindle, phi) for v in unrotated] if phi != 0.0 else None
+            for phi in self.phis
+        ]
+        stale = unrotated
+        if carryover and not first:
+            stale = next((cell for cell in reversed(rotated) if cell), unrotated)
+        table = []
+        for cell in rotated:
+            table.append(cell or (stale if carryover else unrotated))
+            stale = table[-1]
+        by_phi = np.array(table)
+        if self.mosaicity.spread <= 0.0:
+            return by_phi
+        x, y, z = (by_phi[:, None, :, None, i] for i in range(3))
+        u = self.umats[None, :, None]
+        turned = u[..., 0] * x + u[..., 1] * y + u[..., 2] * z
+        return np.ascontiguousarray(turned.reshape(-1, 3, 3))
+
+
+def _sample_size(crystal: Crystal, beamsize: float) -> tuple[Vector, list[str]]:
+    """Crystal size in metres, clipped by the beam in y and z."""
+    x = crystal.sample_x_mm / 1000.0
+    y = crystal.sample_y_mm / 1000.0
+    z = crystal.sample_z_mm / 1000.0
+    warnings = []
+    if beamsize < y:
+        warnings.append(
+            f"clipping the sample ({y:g} m high) with the beam ({beamsize:g} m)"
+        )
+        y = beamsize
+    if beamsize < z:
+        warnings.append(
+            f"clipping the sample ({z:g} m wide) with the beam ({beamsize:g} m)"
+        )
+        z = beamsize
+    return (x, y, z), warnings
+
+
+def _lengths_m(cell: Cell) -> Vector:
+    """Cell lengths, m, rounded as in C: a last digit can decide a `ceil`."""
+    a, b, c = (magnitude(scaled(v, 1e-10)) for v in (cell.a, cell.b, cell.c))
+    return a, b, c
+
+
+def _crystal_size(N_cells: Vector, cell: Cell) -> Vector:
+    a, b, c = (length * n for length, n in zip(_lengths_m(cell), N_cells))
+    return a, b, c
+
+
+def _cell_counts(crystal: Crystal, cell: Cell, sample: Vector) -> Vector:
+    counts = []
+    for given, length, size in zip(
+        (crystal.Na, crystal.Nb, crystal.Nc), _lengths_m(cell), sample
+    ):
+        count = math.ceil(size / length) if size > 0.0 else given
+        counts.append(float(max(count, 1)))
+    return counts[0], counts[1], counts[2]
+
+
+def _fluence(beam: Beam) -> tuple[float, float]:
+    """Return fluence and flux that agree with each other."""
+    beamsize = beam.beamsize_mm / 1000.0
+    fluence = beam.fluence_per_m2
+    if beam.flux_per_s != 0.0:
+        fluence = beam.flux_per_s * beam.exposure_s / beamsize / beamsize
+    return fluence, fluence / beam.exposure_s * beamsize * beamsize
+
+
+def _misset(crystal: Crystal, generator: Generator) -> Vector | None:
+    if crystal.misset_deg == "random":
+        assert crystal.misset_seed is not None
+        return random_misset_rad(crystal.misset_seed, generator)
+    if crystal.misset_deg is None:
+        return None
+    x, y, z = (radians(float(angle)) for angle in crystal.misset_deg)
+    return x, y, z
+
+
+def _umats(crystal: Crystal, mosaicity: Mosaicity, generator: Generator) -> np.ndarray:
+    if mosaicity.domains == 1:
+        # The first domain is not rotated: nothing to draw, no kernel to load.
+        return np.eye(3)[None]
+    return mosaic_umats(
+        mosaicity.spread, mosaicity.domains, crystal.mosaic_seed, generator
+    )
+
+
+def _oversample(
+    asked: int, recommended: int, xtalsize_max: float
+) -> tuple[int, list[str]]:
+    if asked <= 0:
+        return recommended, []
+    if asked < recommended:
+        return asked, [
+            f"the crystal ({xtalsize_max * 1e10:g} A) is finer than a pixel resolves: "
+            f"intensity may vary across it; -oversample {recommended} works around this"
+        ]
+    return asked, []
+
+
+def _phi0(goniometer: Goniometer) -> float:
+    return radians(goniometer.phi_deg)
+
+
+def resolve(simulation: Simulation) -> Setup:
+    """Make every choice that the models leave open.
+
+    Raises
+    ------
+    ValueError
+        When the models contradict each other.
+    """
+    crystal, beam = simulation.crystal, simulation.beam
+    geometry = resolve_geometry(simulation.detector, beam, simulation.goniometer)
+    warnings = list(geometry.warnings)
+    generator = Generator()
+    misset_rad = _misset(crystal, generator)
+    cell = resolve_cell(crystal, beam.wavelength_A, misset_rad)
+    sample, clipped = _sample_size(crystal, beam.beamsize_mm / 1000.0)
+    N_cells = _cell_counts(crystal, cell, sample)
+    xtalsize_max = max(_crystal_size(N_cells, cell))
+    wavelength = beam.wavelength_A / 1.0e10
+    recommended = recommended_oversample(
+        xtalsize_max, wavelength, geometry.distance, geometry.pixel_size
+    )
+    oversample, too_coarse = _oversample(
+        simulation.sampling.oversample, recommended, xtalsize_max
+    )
+    mosaicity = mosaic_domains(crystal)
+    random_seed = crystal.misset_seed if crystal.misset_deg == "random" else None
+    sensor = sensor_layers(simulation.detector)
+    sources = resolve_sources(beam, geometry)
+    fluence, flux = _fluence(beam)
+    water_size = crystal.water_um / 1e6
+    interpolate = simulation.sampling.interpolate
+    if interpolate is None:
+        # C quirk: decided before a crystal size in mm becomes a number of cells.
+        interpolate = min(crystal.Na, crystal.Nb, crystal.Nc) <= 2
+    return Setup(
+        geometry=geometry,
+        cell=cell,
+        sources=sources,
+        phi=phi_steps(simulation.goniometer),
+        phi0=_phi0(simulation.goniometer),
+        mosaicity=mosaicity,
+        sensor=sensor,
+        misset_rad=misset_rad,
+        umats=_umats(crystal, mosaicity, generator),
+        N_cells=N_cells,
+        oversample=oversample,
+        recommended_oversample=recommended,
+        interpolate=interpolate and simulation.structure_factors.F is not None,
+        fluence=fluence,
+        flux=flux,
+        wavelength=wavelength,
+        water_size=water_size,
+        I_bg=WATER_F**2
+        * R_E_SQR
+        * fluence
+        * water_size**3
+        * WATER_DENSITY
+        * AVOGADRO
+        / WATER_MW,
+        random_misset_seed=random_seed,
+        mosaic_seed=crystal.mosaic_seed,
+        warnings=(
+            *warnings,
+            *clipped,
+            *too_coarse,
+            *mosaicity.warnings,
+            *sensor.warnings,
+        ),
+    )

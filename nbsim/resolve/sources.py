@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""The list of sources: from a file, or from divergence and dispersion.
+
+Source: nanoBragg.c, "import sources" and "generate generic list of sources".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..model.models import Beam
+from ..model.vectors import Vector, rotate_axis, scaled, unit
+from .geometry import Geometry
+from .steps import Steps, spread_steps
+
+#: Distance of a generated source, m; only its direction matters.
+SOURCE_DISTANCE = 10.0
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the photons come from.
+
+    Attributes
+    ----------
+    positions
+        (n, 3) m, as generated or read.
+    weights
+        (n,) as generated or read; not used (model c).
+    wavelengths
+        (n,) m.
+    hdiv, vdiv, dispersion
+        The steps that made them; 1 step without a range for a list.
+    deviations
+        Horizontal and vertical angle of each divergence step, radians.
+    """
+
+    positions: np.ndarray
+    weights: np.ndarray
+    wavelengths: np.ndarray
+    hdiv: Steps
+    vdiv: Steps
+    dispersion: Steps
+    deviations: tuple[tuple[float, float], ...]
+
+    @property
+    def incident(self) -> np.ndarray:
+        """(n, 3) unit vectors along the rays."""
+        return np.array([scaled(unit(p), -1.0) for p in self.positions.tolist()])
+
+
+def _milli(value: float | None) -> float | None:
+    return None if value is None else value / 1000.0
+
+
+def _relative(offset: float, steps: Steps) -> float:
+    """Squared position in a range, 1/4 at its edges; 0/0 is nan, as in C."""
+    even = 1 - steps.count % 2
+    square = offset * offset - steps.step * steps.step / 4.0 * even
+    return square / steps.range / steps.range if steps.range else math.nan
+
+
+def deviations(
+    hdiv: Steps, vdiv: Steps, round_div: bool
+) -> tuple[tuple[float, float], ...]:
+    """Return the horizontal and vertical angles of the source grid, radians."""
+    kept = []
+    for i in range(hdiv.count):
+        for j in range(vdiv.count):
+            h = hdiv.step * i - hdiv.range / 2.0
+            v = vdiv.step * j - vdiv.range / 2.0
+            # A comparison with nan is false: without one of the two
+            # divergences C does not cut the other.
+            if round_div and 4.0 * (_relative(h, hdiv) + _relative(v, vdiv)) > 1.1:
+                continue
+            kept.append((h, v))
+    return tuple(kept)
+
+
+def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:
+    """Return the sources of a beam.
+
+    Raises
+    ------
+    ValueError
+        When the elliptical cut leaves no source.
+    """
+    wavelength = beam.wavelength_A / 1.0e10
+    hdiv = spread_steps(
+        beam.hdivsteps, _milli(beam.hdivrange_mrad), _milli(beam.hdivstep_mrad)
+    )
+    vdiv = spread_steps(
+        beam.vdivsteps, _milli(beam.vdivrange_mrad), _milli(beam.vdivstep_mrad)
+    )
+    dispersion = spread_steps(beam.dispsteps, beam.dispersion_percent / 100.0, None)
+    far = scaled(geometry.beam_vector, -SOURCE_DISTANCE)
+    if beam.sources is not None:
+        defaults = np.array([*far, 1.0, wavelength])
+        table = np.where(np.isnan(beam.sources), defaults, beam.sources)
+        return Sources(
+            table[:, :3], table[:, 3], table[:, 4], hdiv, vdiv, dispersion, ()
+        )
+    angles = deviations(hdiv, vdiv, beam.round_div)
+    if not angles:
+        raise ValueError(
+            "divergence: the elliptical cut leaves no source; use more steps or "
+            "-square_div"
+        )
+    count = len(angles) * dispersion.count
+    positions: list[Vector] = []
+    wavelengths = []
+    for h, v in angles:
+        position = rotate_axis(far, geometry.polar_vector, v)
+        position = rotate_axis(position, geometry.vert_vector, h)
+        for i in range(dispersion.count):
+            positions.append(position)
+            offset = 1.0 + dispersion.step * i - dispersion.range / 2.0
+            wavelengths.append(wavelength * offset)
+    return Sources(
+        np.array(positions),
+        np.full(count, 1.0 / count),
+        np.array(wavelengths),
+        hdiv,
+        vdiv,
+        dispersion,
+        angles,
+    )

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Time and memory, beside the C program."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Two images compared: figures, pictures, report."""
