@@ -60,6 +60,53 @@ def test_agreement(tmp_path, py_log, capsys):
     assert json.loads(metrics.with_name("run_metadata.json").read_text())["version"]
 
 
+def test_factors_for_programs(tmp_path, py_log, capsys):
+    lines = [
+        "TRACE_PY: I_before_scaling NOT_EXTRACTED",
+        *py_log.read_text().splitlines()[1:],
+    ]
+    log = tmp_path / "port.log"
+    log.write_text(
+        "\n".join(x for x in lines if "ing 9436" not in x).replace(
+            "TRACE_PY: polar 0.91463969894451", "TRACE_PY: polar 0.9146"
+        )
+        + "\n"
+    )
+    status, metrics = run(tmp_path, SEED, log)
+    assert status == 3
+    content = json.loads(metrics.read_text())
+    assert content["first_divergence"] == "polar" and content["num_divergent"] == 1
+    assert list(content["factors"]) == [
+        "I_before_scaling",
+        "r_e_sqr",
+        "fluence_photons_per_m2",
+        "steps",
+        "capture_fraction",
+        "polar",
+        "omega_pixel",
+        "cos_2theta",
+        "I_pixel_final",
+    ]
+    missing = content["factors"]["I_before_scaling"]
+    assert (missing["status"], missing["py_value"]) == ("MISSING", None)
+    assert missing["c_value"] == 943654.80923755
+    polar = content["factors"]["polar"]
+    assert polar["status"] == "MINOR"
+    assert polar["rel_delta"] == pytest.approx(0.9146 / 0.91463969894451 - 1, rel=1e-9)
+    assert content["factors"]["steps"] == {
+        "description": "evaluations that the sum is divided by",
+        "c_value": 10.0,
+        "py_value": 10.0,
+        "abs_delta": 0.0,
+        "rel_delta": 0.0,
+        "status": "PASS",
+    }
+    assert "I_before_scaling" in content["only_py"] + content["only_c"]
+    text = metrics.with_name("compare_scaling_traces.txt").read_text()
+    assert text.splitlines()[0] == capsys.readouterr().out.strip()
+    assert re.search(r"^polar .* MINOR$", text, re.M)
+
+
 def test_one_sided_quantities_are_listed(tmp_path, py_log):
     _, metrics = run(tmp_path, SEED, py_log)
     content = json.loads(metrics.read_text())
@@ -98,7 +145,9 @@ def test_broken_lattice_vector_on_the_command_line(tmp_path, py_log, capsys):
     c = broken(tmp_path, "rot_b_angstroms", 2)
     status, metrics = run(tmp_path, c, py_log, "--tolerance", "1e-9")
     assert status == 3
-    first = json.loads(metrics.read_text())["first_divergence"]
+    content = json.loads(metrics.read_text())
+    first = content["first_difference"]
+    assert content["first_divergence"] == "rot_b_angstroms"
     assert (first["name"], first["component"]) == ("rot_b_angstroms", "z")
     assert first["phi_tic"] == 0 and first["status"] == "MINOR"
     assert first["absolute"] == pytest.approx(29.1143e-6, rel=1e-4)
@@ -137,7 +186,9 @@ def test_broken_phi_step(tmp_path, py_log):
     [
         (1 + 1e-10, "PASS"),
         (1 + 5e-7, "MINOR"),
-        (1 + 1e-3, "DIVERGENT"),
+        (1 + 0.99e-4, "MINOR"),
+        (1 + 1.01e-4, "DIVERGENT"),
+        (1 + 9e-3, "DIVERGENT"),
         (1.5, "CRITICAL"),
         (-1.0, "CRITICAL"),
         (math.nan, "CRITICAL"),
@@ -165,7 +216,7 @@ def test_nan_does_not_agree_and_can_be_written(tmp_path, py_log):
     c = broken(tmp_path, "polar", 0, math.nan)
     status, metrics = run(tmp_path, c, py_log)
     assert status == 3
-    first = json.loads(metrics.read_text())["first_divergence"]
+    first = json.loads(metrics.read_text())["first_difference"]
     assert (first["name"], first["c"]) == ("polar", "nan")
 
 

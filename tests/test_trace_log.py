@@ -109,3 +109,38 @@ def test_missing_and_empty_logs(tmp_path, log):
 def test_pixel_of_a_golden_log():
     assert read_trace(SEED).pixel == SEED_PIXEL
     assert read_trace(SEED, SEED_PIXEL).pixel == SEED_PIXEL
+
+
+def test_rows_of_the_set_up_are_no_pixel(log):
+    # An instrumented C program and the PyTorch port print these before the pixel.
+    set_up = (
+        "TRACE_C:detector_convention=CUSTOM",
+        "TRACE_C:Rx=[1 0 0; 0 1 -0; 0 0 1]",
+        "TRACE_C:term_fast=-0.001 0.005 -0.051",
+        "TRACE_C:pix0_vector=0.1 0.05 -0.05",
+    )
+    pixel = ("TRACE_CONFIG: tracing pixel (spixel=3, fpixel=4)", "TRACE_C: polar 0.5")
+    (trace,) = read_traces(log(*set_up, *pixel, "TRACE_C: I_pixel_final 2", PHI))
+    assert trace.pixel == (3, 4)
+    assert trace.values["term_fast"] == (-0.001, 0.005, -0.051)
+    assert trace.values["polar"] == (0.5,) and trace.phi_rows
+    assert trace.not_numbers == ["detector_convention", "Rx"]
+
+
+def test_a_pixel_without_a_name_before_one_with_a_name(log):
+    named = ("TRACE_CONFIG: tracing pixel (spixel=3, fpixel=4)", "TRACE_C: polar 0.5")
+    traces = read_traces(log("TRACE_C: I_pixel_final 2", *named))
+    assert [trace.pixel for trace in traces] == [None, (3, 4)]
+
+
+def test_values_that_the_port_did_not_record_are_missing(log):
+    trace = read_trace(
+        log(
+            "TRACE_PY: I_before_scaling NOT_EXTRACTED",
+            "TRACE_PY: F_latt NOT_EXTRACTED",
+            "TRACE_PY: I_before_scaling_pre_polar 12.5",
+            "TRACE_PY: I_before_scaling_post_polar 11",
+        )
+    )
+    assert trace.values["I_before_scaling"] == (12.5,)
+    assert "F_latt" not in trace.values and "F_latt" in trace.not_numbers

@@ -28,6 +28,7 @@ FILES = {
     "env.json",
     "commands.txt",
     "sha256.txt",
+    "stdout.log",
 }
 SMALL = "-cell 70 80 90 75 85 95 -default_F 100 -N 5 -detpixels 24 -oversample 1"
 
@@ -74,7 +75,10 @@ def test_files_agree_with_each_other(seed_folder):
     phi_log = (seed_folder / "trace_py_per_phi.log").read_text().splitlines()
     assert phi_log == [row for row in log if row.startswith("TRACE_PY_PHI ")]
     content = json.loads((seed_folder / "trace_py_per_phi.json").read_text())
-    assert content["pixel"] == list(SEED_PIXEL)
+    assert content["pixel"] == dict(zip(("slow", "fast"), SEED_PIXEL))
+    assert (content["device"], content["dtype"]) == ("cpu", "float64")
+    assert content["config"] == "seed" and content["timestamp"].endswith("Z")
+    assert content["per_phi_entries"] == content["traces"] == content["rows"]
     assert [row["phi_tic"] for row in content["rows"]] == list(range(10))
     rows = read_trace(seed_folder / "trace_py.log").phi_rows
     assert content["rows"][3] == pytest.approx(rows[3], rel=1e-14)

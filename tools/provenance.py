@@ -2,7 +2,6 @@
 """Where numbers come from: version, commit, command, machine."""
 
 import contextlib
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -92,9 +91,3 @@ def gpu_name() -> str | None:
         return None
     name = cuda.get_current_device().name
     return name.decode() if isinstance(name, bytes) else str(name)
-
-
-def sha256_lines(paths: Sequence[Path]) -> str:
-    """Return the lines that ``sha256sum --check`` reads, for files of one folder."""
-    digests = [(hashlib.sha256(p.read_bytes()).hexdigest(), p.name) for p in paths]
-    return "".join(f"{digest}  {name}\n" for digest, name in digests)

@@ -3,6 +3,7 @@
 
 import argparse
 import math
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,14 @@ from typing import Any
 
 from nbsim.tools.command import DIVERGED, check_new, run_tool, write_json, write_text
 from nbsim.tools.provenance import run_metadata
-from nbsim.tools.traces.difference import SCALING_CHAIN, Comparison, Difference, compare
+from nbsim.tools.run_folder import check_record, record_run
+from nbsim.tools.traces.difference import (
+    MISSING,
+    SCALING_CHAIN,
+    Comparison,
+    Difference,
+    compare,
+)
 from nbsim.tools.traces.log import TraceLog, read_trace
 
 NAME = "nbsim-compare-traces"
@@ -26,11 +34,12 @@ def build_parser() -> argparse.ArgumentParser:
             "of an instrumented nanoBragg, a text trace or a jsonl trace of nbsim."
         ),
         epilog=(
-            "Writes SUMMARY, and metrics.json and run_metadata.json beside it. PASS is "
-            "within the tolerance, MINOR within 1000 times that, CRITICAL 1 per cent "
-            "or more, DIVERGENT between; EXPECTED is not counted. Exit "
-            "status: 0 the traces agree, 3 they diverge, 1 a file cannot be read or "
-            "written, 2 the command line is wrong or the pixels differ."
+            "Writes SUMMARY, and metrics.json and compare_scaling_traces.txt beside "
+            "it; run_metadata.json, commands.txt and sha256.txt there get an entry. "
+            "PASS is within the tolerance, MINOR below 1e-4, CRITICAL 1 per cent or "
+            "more, DIVERGENT between; EXPECTED is not counted. Exit status: 0 the "
+            "traces agree, 3 they diverge, 1 a file cannot be read or written, 2 the "
+            "command line is wrong or the pixels differ."
         ),
     )
     parser.add_argument(
@@ -75,15 +84,26 @@ def _run(words: list[str]) -> int:
         )
     summary = Path(options.out)
     metrics = summary.with_name("metrics.json")
-    metadata = summary.with_name("run_metadata.json")
-    check_new([summary, metrics, metadata], options.force)
+    transcript = summary.with_name("compare_scaling_traces.txt")
+    check_new([summary, metrics, transcript], options.force)
+    check_record(summary.parent)
     pixel = tuple(options.pixel) if options.pixel else None
     c, py = read_trace(options.c, pixel), read_trace(options.py, pixel)
     comparison = compare(c, py, options.tolerance)
     summary.parent.mkdir(parents=True, exist_ok=True)
     write_text(summary, "\n".join(summary_lines(c, py, comparison)) + "\n")
     write_json(metrics, metrics_of(c, py, comparison))
-    write_json(metadata, run_metadata(NAME, words))
+    write_text(transcript, "\n".join(transcript_lines(c, py, comparison)) + "\n")
+    metadata = run_metadata(
+        NAME,
+        words,
+        c_log=c.path,
+        py_log=py.path,
+        tolerance_rel=options.tolerance,
+    )
+    record_run(
+        summary, metadata, [metrics, transcript], f"{shlex.join([NAME, *words])}\n"
+    )
     print(verdict(comparison))
     return 0 if comparison.agrees else DIVERGED
 
@@ -113,16 +133,65 @@ def metrics_of(c: TraceLog, py: TraceLog, comparison: Comparison) -> dict[str, A
     return {
         "verdict": "agree" if comparison.agrees else "diverge",
         "tolerance": comparison.tolerance,
+        "tolerance_rel": comparison.tolerance,
         "pixel": c.pixel or py.pixel,
         "c_log": c.path,
         "py_log": py.path,
-        "first_divergence": None if first is None else _numbers(first),
+        "first_divergence": None if first is None else first.name,
+        "first_difference": None if first is None else _numbers(first),
+        "num_divergent": sum(d.diverges for d in comparison.differences),
+        "factors": factors(c, py, comparison),
         "diverging_phi_tics": comparison.diverging_phi_tics,
         "stale_reciprocal": comparison.stale_reciprocal,
         "only_c": comparison.only_c,
         "only_py": comparison.only_py,
         "quantities": [_numbers(d) for d in comparison.differences],
     }
+
+
+def factors(c: TraceLog, py: TraceLog, comparison: Comparison) -> dict[str, Any]:
+    """Return the scaling chain by name, with the keys of the PyTorch port's script.
+
+    A value that a log lacks is None, and the factor's status then "MISSING".
+    """
+    found = {d.name: d for d in comparison.differences if d.row == "main"}
+    content = {}
+    for name, description in SCALING_CHAIN.items():
+        one, other = (log.values.get(name, (None,))[0] for log in (c, py))
+        both = one is not None and other is not None
+        delta = other - one if both else None
+        content[name] = {
+            "description": description,
+            "c_value": _json(one),
+            "py_value": _json(other),
+            "abs_delta": _json(delta),
+            "rel_delta": _json(delta / one) if delta is not None and one else None,
+            "status": found[name].status if both else MISSING,
+        }
+    return content
+
+
+def transcript_lines(
+    c: TraceLog, py: TraceLog, comparison: Comparison
+) -> Iterator[str]:
+    """Yield the verdict and the scaling chain as plain text."""
+    yield verdict(comparison)
+    yield f"{'factor':24} {'C':>22} {'nbsim':>22} {'relative':>13} status"
+    for name, entry in factors(c, py, comparison).items():
+        one, other = (_cell(entry[side], ".15g") for side in ("c_value", "py_value"))
+        relative = _cell(entry["rel_delta"], "+.6e")
+        yield f"{name:24} {one:>22} {other:>22} {relative:>13} {entry['status']}"
+
+
+def _cell(value: float | str | None, form: str) -> str:
+    if value is None or isinstance(value, str):
+        return value or "-"
+    return f"{value:{form}}"
+
+
+def _json(value: float | None) -> float | str | None:
+    """Return a number as JSON can hold it."""
+    return value if value is None or math.isfinite(value) else str(value)
 
 
 def _numbers(difference: Difference) -> dict[str, Any]:
@@ -138,7 +207,7 @@ def _numbers(difference: Difference) -> dict[str, Any]:
         "name": difference.name,
         "component": difference.component or None,
         "phi_tic": difference.phi_tic,
-        **{n: x if math.isfinite(x) else str(x) for n, x in numbers.items()},
+        **{name: _json(value) for name, value in numbers.items()},
         "status": difference.status,
     }
 

@@ -13,8 +13,8 @@ from nbsim.tools.traces.log import MAIN_ROWS, TraceLog, check_same_pixel, phi_st
 PASS, MINOR, DIVERGENT, CRITICAL = "PASS", "MINOR", "DIVERGENT", "CRITICAL"
 #: Not counted: the C program keeps the reciprocal vectors of the start of the run.
 EXPECTED = "EXPECTED"
-#: Up to so many times the tolerance a difference is MINOR.
-MINOR_FACTOR = 1e3
+#: Below this relative difference it is MINOR, as the PyTorch port's script has it.
+MINOR_RELATIVE = 1e-4
 #: From this relative difference on it is CRITICAL.
 CRITICAL_RELATIVE = 1e-2
 #: One unit in the last place of single precision: what an image file holds.
@@ -22,17 +22,20 @@ SINGLE_ULP = 1.2e-7
 #: How far rounding alone takes printed vectors from being reciprocal to each other.
 RECIPROCAL_TOLERANCE = 1e-9
 
-SCALING_CHAIN = (
-    "I_before_scaling",
-    "r_e_sqr",
-    "fluence_photons_per_m2",
-    "steps",
-    "capture_fraction",
-    "polar",
-    "omega_pixel",
-    "cos_2theta",
-    "I_pixel_final",
-)
+#: Of a value that one of the logs lacks.
+MISSING = "MISSING"
+#: From the sum of a pixel to its photons.
+SCALING_CHAIN = {
+    "I_before_scaling": "sum over all evaluations, before any factor",
+    "r_e_sqr": "Thomson cross section, m^2",
+    "fluence_photons_per_m2": "incident photons per m^2",
+    "steps": "evaluations that the sum is divided by",
+    "capture_fraction": "fraction of the photons that the sensor absorbs",
+    "polar": "polarization factor",
+    "omega_pixel": "solid angle of the pixel, sr",
+    "cos_2theta": "cosine of the scattering angle",
+    "I_pixel_final": "photons in the pixel",
+}
 #: Rows of the first evaluation, so that they belong to the first phi step.
 AT_FIRST_PHI = (
     "rot_a_angstroms",
@@ -271,7 +274,7 @@ def _difference(
         return relative, ulps, PASS
     if relative >= CRITICAL_RELATIVE:
         return relative, ulps, CRITICAL
-    return relative, ulps, MINOR if relative <= MINOR_FACTOR * allowed else DIVERGENT
+    return relative, ulps, MINOR if relative < MINOR_RELATIVE else DIVERGENT
 
 
 def _only_in(one: TraceLog, other: TraceLog) -> tuple[str, ...]:

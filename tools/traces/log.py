@@ -58,11 +58,17 @@ MAIN_ROWS = {
 #: Fields that every row of a phi step has.
 PHI_FIELDS = ("phi_tic", "phi_deg", "k_frac", "F_latt_b", "F_latt")
 
-_MAIN = re.compile(r"TRACE_(C|PY):\s*(\S+)\s*(.*)")
+_MAIN = re.compile(r"TRACE_(C|PY):\s*([^\s=]+)[\s=]*(.*)")
 _PHI = re.compile(r"TRACE_(C|PY)_PHI\b\s*(.*)")
 _PIXEL = re.compile(r"TRACE_CONFIG:.*spixel=(\d+), *fpixel=(\d+)")
 _GOLDEN_PIXEL = re.compile(r"# pixel slow=(\d+) fast=(\d+)")
 _SIDES = {"C": "C program", "PY": "nbsim"}
+#: What the PyTorch port writes for a value that it did not record.
+_ABSENT = "NOT_EXTRACTED"
+#: Its name for the sum before polarization, which is what the C program prints.
+_ALIASES = {"I_before_scaling_pre_polar": "I_before_scaling"}
+#: Rows that only a pixel has: without them, a log has not got beyond its set-up.
+_OF_A_PIXEL = {"pixel_pos_meters", "hkl_frac", "I_before_scaling", "I_pixel_final"}
 
 
 @dataclass
@@ -196,13 +202,18 @@ class _Reader:
 
     def _begin(self, pixel: tuple[int, int]) -> None:
         last = self.traces[-1]
-        if last.has_rows or last.pixel not in (None, pixel):
-            self.traces.append(TraceLog(self.path, pixel))
-        else:
+        only_set_up = not last.phi_rows and not _OF_A_PIXEL & set(last.values)
+        if only_set_up and last.pixel in (None, pixel):
             last.pixel = pixel
+        else:
+            self.traces.append(TraceLog(self.path, pixel))
 
     def _main(self, where: str, side: str, name: str, words: list[Any]) -> None:
         trace = self._trace(side)
+        name = _ALIASES.get(name, name)
+        if words[:1] == [_ABSENT]:
+            trace.not_numbers.append(name)
+            return
         expected = MAIN_ROWS.get(name)
         numbers = [_number(word) for word in words]
         if expected is None and (not numbers or None in numbers):

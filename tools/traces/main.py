@@ -17,7 +17,9 @@ from nbsim.tools.command import (
     write_text,
 )
 from nbsim.tools.named_configs import command_words, names
-from nbsim.tools.provenance import environment, run_metadata, sha256_lines
+from nbsim.tools.provenance import environment, run_metadata
+from nbsim.tools.run_folder import check_record, record_run
+from nbsim.tools.traces.phi_table import port_keys
 
 NAME = "nbsim-trace"
 PRECISIONS = {"float64": "double", "float32": "single"}
@@ -32,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
             "Write all numbers behind one pixel: positions, vectors, indices, lattice "
             "factors and the way to photons, one row each, and a row per phi step. "
             "The folder also gets the rows of the phi steps alone (text and json), "
-            "the version, machine, command and checksums."
+            "what was printed, the version, machine, command and checksums."
         ),
         epilog=(
             "A trace is always computed in double precision on the processor, by the "
@@ -67,7 +69,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", required=True, metavar="FOLDER/LOG", help="such as run1/trace_py.log"
     )
     parser.add_argument(
-        "--force", action="store_true", help="write into a folder that exists"
+        "--force",
+        action="store_true",
+        help="write into a folder that is not empty; what others wrote there stays",
     )
     return parser
 
@@ -85,6 +89,7 @@ def _run(words: list[str]) -> int:
     options = build_parser().parse_args(own)
     log = Path(options.out)
     check_folder(log.parent, options.force)
+    check_record(log.parent)
     if options.phi_carryover:
         extra = [*extra, "-phi_carryover"]
     nbsim_words = command_words(options.config, extra)
@@ -92,37 +97,40 @@ def _run(words: list[str]) -> int:
     slow, fast = options.pixel
     trace = command.simulation.trace(slow, fast)
     image = _image_value(command.simulation, options, trace)
-    files: dict[str, str] = {
+    rows = [_without_nan(row) for row in trace.phi_rows]
+    photons = trace.values["I_pixel_final"]
+    said = f"{log}: pixel slow {slow}, fast {fast}: {photons:.9g} photons\n"
+    texts: dict[str, str] = {
         log.name: _lines(text_rows(trace)),
         f"{log.stem}_per_phi.log": _lines(phi_text_rows(trace)),
+        "stdout.log": said,
     }
-    content: dict[str, Any] = {
+    contents: dict[str, Any] = {
         f"{log.stem}_per_phi.json": {
-            "pixel": [slow, fast],
-            "rows": [_without_nan(row) for row in trace.phi_rows],
+            **port_keys((slow, fast), options.config, rows),
+            "rows": rows,
         },
-        "run_metadata.json": run_metadata(
-            NAME,
-            words,
-            pixel=[slow, fast],
-            device="cpu",
-            dtype="float64",
-            image=image,
-            nbsim_options=shlex.join(nbsim_words),
-            warnings=[*command.warnings, *command.simulation.setup.warnings],
-        ),
         "env.json": environment(),
     }
+    metadata = run_metadata(
+        NAME,
+        words,
+        pixel=[slow, fast],
+        device="cpu",
+        dtype="float64",
+        image=image,
+        nbsim_options=shlex.join(nbsim_words),
+        warnings=[*command.warnings, *command.simulation.setup.warnings],
+    )
     log.parent.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
+    for name, text in texts.items():
         write_text(log.with_name(name), text)
-    for name, value in content.items():
-        write_json(log.with_name(name), value)
-    write_text(log.with_name("commands.txt"), _commands(words, nbsim_words, slow, fast))
-    written = [log.with_name(n) for n in (*files, *content, "commands.txt")]
-    write_text(log.with_name("sha256.txt"), sha256_lines(written))
-    photons = trace.values["I_pixel_final"]
-    print(f"{log}: pixel slow {slow}, fast {fast}: {photons:.9g} photons")
+    for name, content in contents.items():
+        write_json(log.with_name(name), content)
+    written = [log.with_name(name) for name in (*texts, *contents)]
+    commands = _commands(words, nbsim_words, slow, fast)
+    record_run(log, metadata, written, commands)
+    print(said, end="")
     return 0
 
 
@@ -160,7 +168,7 @@ def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
 def _commands(words: list[str], nbsim_words: list[str], slow: int, fast: int) -> str:
     nbsim_command = ["nbsim", *nbsim_words, "-trace_pixel", str(slow), str(fast)]
     return (
-        "# This folder was made, in the folder that run_metadata.json names, by\n"
+        "# Run in the folder that run_metadata.json names:\n"
         f"{shlex.join([NAME, *words])}\n"
         "# The image with the same trace:\n"
         f"{shlex.join(nbsim_command)}\n"

@@ -25,7 +25,13 @@ from nbsim.tools.provenance import run_metadata
 from nbsim.tools.traces.compare import verdict
 from nbsim.tools.traces.difference import compare
 from nbsim.tools.traces.log import TraceLog, check_same_pixel, read_trace
-from nbsim.tools.traces.phi_table import FIELDS, PhiStep, PhiTable, phi_table
+from nbsim.tools.traces.phi_table import (
+    FIELDS,
+    PhiStep,
+    PhiTable,
+    phi_table,
+    port_keys,
+)
 
 NAME = "nbsim-per-phi"
 
@@ -196,7 +202,13 @@ def _report(
             f"its main rows: {verdict(comparison)}"
         )
         status = 0 if comparison.agrees else DIVERGED
-    write_json(folder / "per_phi.json", table.as_json(options.k_tolerance))
+    write_json(
+        folder / "per_phi.json",
+        {
+            **port_keys(py.pixel or c.pixel, options.config, table.entries()),
+            **table.as_json(options.k_tolerance),
+        },
+    )
     lines = markdown_lines(c, py, table, options.k_tolerance, line)
     write_text(folder / "per_phi.md", "\n".join(lines) + "\n")
     print(line)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Indices and lattice factors of two traces against phi, side by side."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,13 @@ class PhiTable:
         """Return the first step whose k differs by more than the tolerance."""
         return next((s for s in self.steps if s.diverges(k_tolerance)), None)
 
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the second trace's steps, whole indices as integers."""
+        return [
+            {"phi_tic": s.phi_tic, "phi_deg": s.phi_deg, **_whole(s.py)}
+            for s in self.steps
+        ]
+
     def as_json(self, k_tolerance: float) -> dict[str, Any]:
         """Return the table as json content."""
         first = self.first_divergence(k_tolerance)
@@ -81,6 +89,34 @@ class PhiTable:
             ],
             "rows": [_step_json(step) for step in self.steps],
         }
+
+
+def port_keys(
+    pixel: tuple[int, int] | None, config: str | None, entries: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return nbsim's phi steps under the keys of the PyTorch port's harness.
+
+    Its comparison scripts read `per_phi_entries`, older ones `traces`.
+
+    Parameters
+    ----------
+    pixel
+        (slow, fast); None: the log does not say.
+    config
+        Name or file of the configuration; None: there was none.
+    entries
+        A dict for each step.
+    """
+    slow, fast = pixel or (None, None)
+    return {
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "pixel": {"slow": slow, "fast": fast},
+        "config": config,
+        "device": "cpu",
+        "dtype": "float64",
+        "per_phi_entries": entries,
+        "traces": entries,
+    }
 
 
 def phi_table(c: TraceLog, py: TraceLog) -> PhiTable:
