@@ -265,3 +265,34 @@ def test_header_ends_at_nul(stored):
 def test_header_pairs():
     header = "{\nA=1;\nB = x=y ;\nDIALS_ORIGIN=1,2,3\r\nno pair\n}\fC=3;\n"
     assert header_pairs(header) == {"A": "1", "B": "x=y", "DIALS_ORIGIN": "1,2,3"}
+
+
+def header_of_length(length):
+    """Return keywords whose text without ADC_OFFSET has exactly so many bytes."""
+    stem = len("{\nHEADER_BYTES=512;\nDIM=2;\nBYTE_ORDER=little_endian;\n")
+    stem += len("TYPE=unsigned_short;\nSIZE1=4;\nSIZE2=3;\nNOTE=;\n}")
+    return {"NOTE": "x" * (length - stem), "ADC_OFFSET": "40"}
+
+
+@pytest.mark.parametrize(
+    "length, size, adc_offset",
+    [
+        (400, 512, "40"),
+        (512 - len("ADC_OFFSET=40;\n"), 512, "40"),
+        (512 - len("ADC_OFFSET=40;\n") + 1, 512, None),
+        (511, 512, None),
+        (512, 512, None),
+        (513, 1024, "40"),
+    ],
+)
+def test_header_stays_512_bytes_where_the_text_of_c_fits(
+    length, size, adc_offset, tmp_path
+):
+    path = tmp_path / "a.img"
+    write_smv(path, PIXELS, header_of_length(length))
+    data = path.read_bytes()
+    assert data[size:] == PIXELS.tobytes()
+    image = read_smv(path)
+    assert image.value("HEADER_BYTES") == size
+    assert ("ADC_OFFSET" in image.header) == (adc_offset is not None)
+    assert (image.pixels == PIXELS).all()

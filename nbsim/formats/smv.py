@@ -18,6 +18,7 @@ from nbsim.formats.files import read_bytes, replace_when_complete
 
 _BLOCK = 512  # bytes; headers come in whole blocks
 _MAGIC = b"{\nHEADER_BYT"  # C compares 12 bytes
+_LEFT_OUT = ("ADC_OFFSET",)  # where the header would not fit one block otherwise
 _WRITTEN_HERE = ("HEADER_BYTES", "DIM", "BYTE_ORDER", "TYPE", "SIZE1", "SIZE2")
 _TYPE = "unsigned_short"
 _C_NUMBER = re.compile(
@@ -197,6 +198,8 @@ def write_smv(
     header
         Further keywords and their texts in the order to be written. The keywords
         that describe the file itself (HEADER_BYTES to SIZE2) are added in front.
+        ADC_OFFSET, which is nbsim's own, is left out where the header would not fit
+        512 bytes because of it: strict readers take no other size.
 
     Raises
     ------
@@ -244,8 +247,19 @@ def _check_line(keyword: str, text: str) -> None:
 
 def _header_bytes(lines: Mapping[str, str]) -> bytes:
     """Return the padded header: as many blocks as the text needs."""
-    body = "".join(f"{keyword}={text};\n" for keyword, text in lines.items())
+    text = _header_of_size(lines, _BLOCK)
+    if len(text) > _BLOCK:
+        needed = {k: v for k, v in lines.items() if k not in _LEFT_OUT}
+        if len(shorter := _header_of_size(needed, _BLOCK)) <= _BLOCK:
+            text = shorter
     size = _BLOCK
-    while len(text := f"{{\nHEADER_BYTES={size};\n{body}}}\f") > size:
+    while len(text) > size:
         size += _BLOCK
-    return text.ljust(size).encode("ascii")
+        text = _header_of_size(lines, size)
+    # A form feed follows where there is room: text of exactly 512 bytes has none.
+    return f"{text}\f"[:size].ljust(size).encode("ascii")
+
+
+def _header_of_size(lines: Mapping[str, str], size: int) -> str:
+    body = "".join(f"{keyword}={text};\n" for keyword, text in lines.items())
+    return f"{{\nHEADER_BYTES={size};\n{body}}}"
