@@ -12,7 +12,10 @@ import contextlib
 import math
 import os
 import random
+import secrets
 import shlex
+import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -85,9 +88,8 @@ def make_example(events: Events) -> None:
             raise ValueError(
                 f"-example brings its own command line: -{name} has no place beside it"
             )
-    _make_folder(folder)
     command = ["nbsim", *shlex.split(" ".join(COMMAND))]
-    with contextlib.chdir(folder):
+    with _filled_when_complete(folder) as place, contextlib.chdir(place):
         write_inputs()
         program.render([*command[1:], *extra])
     say(["", f"{folder} holds the picture (image.png, image.tif, noiseimage.img), its"])
@@ -95,15 +97,35 @@ def make_example(events: Events) -> None:
     say([f"  cd {shlex.quote(folder)} && {shlex.join(command)}"])
 
 
-def _make_folder(folder: str) -> None:
+@contextlib.contextmanager
+def _filled_when_complete(folder: str) -> Iterator[str]:
+    """Yield a place inside a new or empty folder; what is in it moves up at the end.
+
+    When the block fails nothing stays, and what a killed run left is in nobody's way.
+    """
+    existed = os.path.isdir(folder)
+    place = os.path.join(folder, f".nbsim-{secrets.token_hex(8)}.part")
     try:
-        os.makedirs(folder, exist_ok=True)
-        used = bool(os.listdir(folder))
+        if existed and any(not _left_over(name) for name in os.listdir(folder)):
+            raise FileError(f"the folder {folder} is not empty; name another one")
+        os.makedirs(place)
     except OSError as error:
+        if isinstance(error, FileError):
+            raise
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"cannot make the folder {folder}: {reason}") from error
-    if used:
-        raise FileError(f"the folder {folder} is not empty; name another one")
+    try:
+        yield place
+        for name in os.listdir(place):
+            os.replace(os.path.join(place, name), os.path.join(folder, name))
+        os.rmdir(place)
+    except BaseException:  # also Ctrl-C
+        shutil.rmtree(place if existed else folder, ignore_errors=True)
+        raise
+
+
+def _left_over(name: str) -> bool:
+    return name.startswith(".nbsim-") and name.endswith(".part")
 
 
 def write_inputs() -> None:
