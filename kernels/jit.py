@@ -10,6 +10,8 @@ from numba import njit
 #: Formulas shared by trace, general kernel and CUDA: plain IEEE arithmetic. Nobody
 #: calls them from C.
 scalar = njit(error_model="numpy", no_cfunc_wrapper=True)
+#: The same, too long for LLVM to inline by itself into a loop that is to be vectorised.
+scalar_inline = njit(error_model="numpy", inline="always")
 
 #: Vectorised loops over a tile of pixels. ``contract`` allows fused
 #: multiply-add, ``arcp`` one reciprocal for several divisions, ``nsz`` drops

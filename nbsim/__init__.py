@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from .formats.smv import SmvImage, read_smv, write_smv
     from .formats.textfiles import read_matrix, read_sources
     from .formats.tiff import read_tiff, write_tiff
+    from .images.counts import counts_image
     from .images.noise import Noise, poisson_noise
+    from .images.psf import apply_psf
     from .images.scaling import Statistics
+    from .model.detector_response import DetectorResponse
     from .model.models import Beam, Crystal, Detector, Goniometer, Sampling
     from .model.structure_factors import StructureFactors
     from .simulation import Simulation
@@ -35,6 +38,7 @@ _HOME = {
     "Beam": "model.models",
     "Crystal": "model.models",
     "Detector": "model.models",
+    "DetectorResponse": "model.detector_response",
     "DeviceError": "errors",
     "FileError": "errors",
     "Goniometer": "model.models",
@@ -47,6 +51,8 @@ _HOME = {
     "StructureFactors": "model.structure_factors",
     "Trace": "trace.pixel",
     "UsageError": "errors",
+    "apply_psf": "images.psf",
+    "counts_image": "images.counts",
     "poisson_noise": "images.noise",
     "read_fdump": "formats.hkl",
     "read_hkl": "formats.hkl",
@@ -66,6 +72,7 @@ __all__ = [
     "Beam",
     "Crystal",
     "Detector",
+    "DetectorResponse",
     "DeviceError",
     "FileError",
     "Goniometer",
@@ -79,6 +86,8 @@ __all__ = [
     "Trace",
     "UsageError",
     "__version__",
+    "apply_psf",
+    "counts_image",
     "poisson_noise",
     "read_fdump",
     "read_hkl",

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""Convolution with an even kernel that is a product of two of one dimension."""
+
+import numpy as np
+from numba import njit
+
+from .intrinsics import vector_loop
+
+block_loop = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+
+
+@block_loop
+def add_scaled(weight, row, total):
+    """Add `weight` times a row to `total`, both float64."""
+    vector_loop()
+    for i in range(total.size):
+        total[i] += weight * row[i]
+
+
+@block_loop
+def convolve_columns(image, weights, first, last, out):
+    """Write rows `first` to `last` - 1 of an image spread along its slow axis.
+
+    Parameters
+    ----------
+    image
+        (slow, fast) float64; nothing lies outside.
+    weights
+        (n,) float64: of distance 0, 1 ... n - 1.
+    out
+        (slow, fast) float64.
+    """
+    spixels = image.shape[0]
+    reach = weights.size - 1
+    for slow in range(first, last):
+        total = out[slow]
+        total[:] = 0.0
+        for source in range(max(0, slow - reach), min(spixels, slow + reach + 1)):
+            add_scaled(weights[abs(slow - source)], image[source], total)
+
+
+@block_loop
+def convolve_rows(image, weights, first, last, out):
+    """Write rows `first` to `last` - 1 of an image spread along its fast axis.
+
+    Parameters
+    ----------
+    image, out
+        (slow, fast) float32 and float64.
+    weights
+        As in `convolve_columns`.
+    """
+    fpixels = image.shape[1]
+    reach = weights.size - 1
+    padded = np.zeros(fpixels + 2 * reach)
+    for slow in range(first, last):
+        padded[reach : reach + fpixels] = image[slow]
+        total = out[slow]
+        total[:] = 0.0
+        for d in range(-reach, reach + 1):
+            start = reach + d
+            add_scaled(weights[abs(d)], padded[start : start + fpixels], total)

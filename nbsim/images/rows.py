@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Rows of an image shared out to threads, where the rows do not need each other."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable
+from typing import TypeVar
+
+#: Pieces per thread: enough to show progress, and to end soon after Ctrl-C.
+PIECES_PER_THREAD = 8
+
+Answer = TypeVar("Answer")
+
+
+def in_pieces(
+    work: Callable[[int, int], Answer],
+    count: int,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> list[Answer]:
+    """Call `work(start, stop)` for pieces of range(`count`) and return the answers.
+
+    Parameters
+    ----------
+    work
+        Releases the interpreter's lock for most of its time; what it does to an
+        element must not depend on the piece.
+    count
+        Number of elements, usually rows.
+    threads
+        None: as many as numba may use (NUMBA_NUM_THREADS, `cpu_threads`).
+    progress
+        Called in this thread with the finished fraction, 0 to 1.
+
+    Returns
+    -------
+    list
+        In the order of the pieces, whose borders depend on the number of threads.
+    """
+    import numba
+
+    threads = threads or int(getattr(numba, "get_num_threads")())
+    pieces = min(count, threads * PIECES_PER_THREAD)
+    borders = [count * i // pieces for i in range(pieces + 1)]
+    if threads == 1 and progress is None:
+        return [work(0, count)]
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        running = [pool.submit(work, *piece) for piece in zip(borders, borders[1:])]
+        try:
+            for done, _ in enumerate(concurrent.futures.as_completed(running), 1):
+                if progress is not None:
+                    progress(done / pieces)
+        except BaseException:  # Ctrl-C: what has not begun does not begin
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [future.result() for future in running]
