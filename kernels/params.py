@@ -79,6 +79,11 @@ class SamplingArgs(NamedTuple):
     scale: float  # r_e^2 * fluence, photons
     steps: float  # sources * phisteps * domains * oversample^2
 
+    @property
+    def running(self) -> bool:
+        """Whether a correction multiplies the running sum, as an -oversample_ does."""
+        return self.oversample_thick or self.oversample_polar or self.oversample_omega
+
 
 class Job(NamedTuple):
     """Everything that a pixel needs."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .backends.driver import Result
+    from .backends.protocol import Result
     from .errors import DeviceError, FileError, UsageError
     from .formats.hkl import read_fdump, read_hkl, write_fdump, write_hkl
     from .formats.pgm import write_pgm
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from .images.psf import apply_psf
     from .images.scaling import Statistics
     from .model.detector_response import DetectorResponse
-    from .model.models import Beam, Crystal, Detector, Goniometer, Sampling
+    from .model.models import Beam, Crystal, Goniometer, Sampling
     from .model.structure_factors import StructureFactors
-    from .simulation import Simulation
+    from .simulation import Detector, Simulation
     from .trace.pixel import Trace
 
 _HOME = {
     "Beam": "model.models",
     "Crystal": "model.models",
-    "Detector": "model.models",
+    "Detector": "simulation",
     "DetectorResponse": "model.detector_response",
     "DeviceError": "errors",
     "FileError": "errors",
     "Goniometer": "model.models",
     "Noise": "images.noise",
-    "Result": "backends.driver",
+    "Result": "backends.protocol",
     "Sampling": "model.models",
     "Simulation": "simulation",
     "SmvImage": "formats.smv",

@@ -5,36 +5,54 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .model import validate
-from .model.models import Beam, Crystal, Detector, Goniometer, Sampling
-from .model.structure_factors import StructureFactors
+from .model.experiment import Experiment
+from .model.models import Detector
 from .resolve.run import Setup, resolve
 
 if TYPE_CHECKING:
-    from .backends.driver import Result
+    from .backends.protocol import Result
     from .images.noise import Noise
     from .images.scaling import Statistics
     from .trace.pixel import Trace
 
-MODELS = ("c", "physical")
-MODEL_CLASSES = {
-    "crystal": Crystal,
-    "structure_factors": StructureFactors,
-    "beam": Beam,
-    "detector": Detector,
-    "goniometer": Goniometer,
-    "sampling": Sampling,
-}
 PRECISIONS = ("double", "single")
 
 
+def _from_smv_header(
+    cls: type[Detector], source: str | os.PathLike, **fields: Any
+) -> Detector:
+    """Build a detector from the header of an SMV image, as -img does.
+
+    Parameters
+    ----------
+    source
+        The file, or the text of a header.
+    **fields
+        Fields that win over the header.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read or the header names no image size.
+    """
+    from .formats.smv_geometry import detector_fields
+
+    return cls(**{"convention": "mosflm", **detector_fields(source), **fields})
+
+
+# Only here are both the model and the readers of files known.
+setattr(Detector, "from_smv_header", classmethod(_from_smv_header))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class Simulation:
+class Simulation(Experiment):
     """A crystal in a beam in front of a detector.
 
     Attributes
@@ -44,21 +62,6 @@ class Simulation:
     model
         "c": nanoBragg's arithmetic with its oddities.
     """
-
-    crystal: Crystal
-    structure_factors: StructureFactors = StructureFactors()
-    beam: Beam = Beam()
-    detector: Detector = Detector()
-    goniometer: Goniometer = Goniometer()
-    sampling: Sampling = Sampling()
-    model: str = "c"
-
-    def __post_init__(self) -> None:
-        for name, kind in MODEL_CLASSES.items():
-            validate.instance(name, getattr(self, name), kind)
-        validate.choice("model", self.model, MODELS)
-        if self.model == "physical":
-            raise ValueError("model physical: not available yet, use model c")
 
     @classmethod
     def from_args(cls, args: str | Sequence[str]) -> Simulation:
@@ -70,9 +73,9 @@ class Simulation:
             The options, as one string (split as a shell does) or as words,
             without the program's name.
         """
-        from .command.command_line import read_command_line
+        from .options.command_line import read_command_line
 
-        return read_command_line(args).simulation
+        return read_command_line(args, cls).simulation
 
     @functools.cached_property
     def setup(self) -> Setup:
@@ -130,14 +133,16 @@ class Simulation:
             if roi is None
             else dataclasses.replace(self.detector, roi=roi)
         )
-        spixels, fpixels = detector.shape
-        xmin, xmax, ymin, ymax = detector.roi or (0, fpixels, 0, spixels)
-        bounds = (xmin, min(xmax, fpixels - 1), ymin, min(ymax, spixels - 1))
         image = np.zeros(detector.shape, np.float32) if out is None else out
         _check_out(image, detector.shape)
         with driver.cpu_threads(threads):
             return driver.render(
-                self, image, bounds, progress, backend=backend, precision=precision
+                self.setup,
+                image,
+                detector.bounds,
+                progress,
+                backend=backend,
+                precision=precision,
             )
 
     def render(self, **options: Any) -> np.ndarray:
@@ -166,7 +171,7 @@ class Simulation:
         """
         from .trace.pixel import trace_pixel
 
-        return trace_pixel(self, slow, fast)
+        return trace_pixel(self.setup, slow, fast)
 
     def resolved(self, image: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
         """Return every number as a run uses it, as plain data (-show_config json).
@@ -183,9 +188,9 @@ class Simulation:
             and sampling (and statistics). Names end in their unit; None stands for
             what is not used.
         """
-        from .command.show_config import resolved_models
+        from .resolve.plain_data import resolved_models
 
-        groups = resolved_models(self)
+        groups = resolved_models(self, self.setup)
         if image is not None:
             groups["statistics"] = dataclasses.asdict(self.statistics(image))
         return groups
@@ -278,18 +283,12 @@ class Simulation:
         from .images.preview import preview
 
         image = self.render() if image is None else image
-        return preview(self, image, scale=scale, color=color, rings=rings)
+        return preview(self.setup, image, scale=scale, color=color, rings=rings)
 
     @property
     def rendered(self) -> np.ndarray:
         """(slow, fast) bool: the pixels that region of interest and mask leave."""
-        spixels, fpixels = self.detector.shape
-        xmin, xmax, ymin, ymax = self.detector.roi or (0, fpixels, 0, spixels)
-        rendered = np.zeros((spixels, fpixels), bool)
-        rendered[ymin : ymax + 1, xmin : xmax + 1] = True
-        if self.detector.mask is not None:
-            rendered &= self.detector.mask != 0
-        return rendered
+        return self.setup.rendered
 
     def smv_header(self, adc_offset: float = 40.0) -> dict[str, str]:
         """Return the header for `nbsim.write_smv`."""

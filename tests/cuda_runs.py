@@ -115,11 +115,11 @@ def on_backend(simulation: Simulation, change=None, indices=(0,)) -> np.ndarray:
     """Render the region of interest in one call of a backend, after a change to it."""
     setup = simulation.setup
     xmin, xmax, ymin, ymax = simulation.detector.roi
-    job = driver.build_job(simulation, setup)
-    pixels = driver.build_pixels(simulation, setup, (xmin, xmax, ymin, ymax))
+    job = driver.build_job(setup)
+    pixels = driver.build_pixels(setup, (xmin, xmax, ymin, ymax))
     image = np.zeros(simulation.detector.shape, np.float32)
     backend = render_cuda.CudaBackend(
-        simulation, job, pixels, image.reshape(-1), indices, "double", AtOnce
+        setup, job, pixels, image.reshape(-1), indices, "double", AtOnce
     )
     if change:
         change(backend)
@@ -132,7 +132,7 @@ def short_launches(evaluations):
     """Return a change that makes launches of so many evaluations."""
 
     def change(backend):
-        device = backend._devices[0]
+        device = backend.devices[0]
         device._learn = lambda *_: None
         device.evaluations_per_second = evaluations / render_cuda.LAUNCH_SECONDS
         device._wave = 1
@@ -142,12 +142,12 @@ def short_launches(evaluations):
 
 def little_memory(backend) -> None:
     """Let two pixels at a time fit the device."""
-    backend._devices[0]._ranks_that_fit = lambda cuda, parts: 2
+    backend.devices[0]._ranks_that_fit = lambda cuda, parts: 2
 
 
 def many_parts(backend) -> None:
     """Pretend a device so large that orientations are dealt out in parts."""
-    backend._devices[0]._wave = 10**6
+    backend.devices[0]._wave = 10**6
 
 
 def interrupted() -> str:

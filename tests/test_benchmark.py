@@ -5,6 +5,7 @@ import contextlib
 import json
 import stat
 import sys
+from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -387,29 +388,46 @@ def test_cuda_workloads_are_large_enough():
     assert (2 * LARGE_LARGEST_INDEX + 1) ** 3 >= 5e6
 
 
-def test_launches_are_timed_between_start_and_wait():
+def test_events_time_what_is_queued_after_the_ballast(monkeypatch):
     calls = []
 
-    class Device:
-        def _launch(self, cuda, work, interpolate, sums):
-            calls.append(work)
-            cuda.synchronize()
+    class Event:
+        def __init__(self, name):
+            self.name = name
 
-    def stop():
-        calls.append("stop")
-        return lambda: float(len(calls))
+        def record(self):
+            calls.append(self.name)
 
-    cuda = SimpleNamespace(synchronize=lambda: calls.append("wait"))
-    clock = benchmark_cuda_times.Clock(cuda, lambda: calls.append("start"), stop)
-    gpu = Device()
-    with benchmark_cuda_times.timed_launches(gpu, clock) as spent:
-        gpu._launch(None, "first", False, None)
-        gpu._launch(None, "second", False, None)
-    assert calls[:4] == ["start", "first", "stop", "wait"]
-    assert calls[4:] == ["start", "second", "stop", "wait"]
-    assert spent == [4.0, 8.0]
-    gpu._launch(cuda, "third", False, None)
-    assert calls[8:] == ["third", "wait"] and len(spent) == 2
+    def elapsed(begin, end):
+        calls.append(f"{begin.name} to {end.name}")
+        return 4000.0
+
+    names = iter(("begin", "end"))
+    cuda = SimpleNamespace(
+        event=lambda timing: Event(next(names)),
+        device_array=lambda shape, dtype: None,
+        event_elapsed_time=elapsed,
+    )
+    fill = defaultdict(lambda: lambda *_: calls.append("ballast"))
+    kernels = SimpleNamespace(fill=fill)
+    monkeypatch.setitem(sys.modules, "nbsim.kernels.cuda.kernels", kernels)
+    monkeypatch.setattr("nbsim.kernels.cuda.kernels", kernels, raising=False)
+    clock = benchmark_cuda_times.EventClock(cuda)
+    for launch in ("first", "second"):
+        clock.before()
+        calls.append(launch)
+        clock.queued()
+        calls.append("wait")
+        clock.after()
+    ballast = ["ballast"] * benchmark_cuda_times.BALLAST_LAUNCHES
+    ends = ["end", "wait", "begin to end"]
+    assert calls == [*ballast, "begin", "first", *ends] + [
+        *ballast,
+        "begin",
+        "second",
+        *ends,
+    ]
+    assert clock.seconds == 8.0
 
 
 def test_other_program_beside_the_cuda_device(monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ from test_cli import SMALL, program
 
 from nbsim.command.main import main
 from nbsim.formats.smv import write_smv
-from nbsim.images.noise import MAX_SEED
+from nbsim.model.validate import MAX_SEED
 
 OUTPUTS = ("floatimage.bin", "intimage.img", "noiseimage.img", "image.pgm")
 OLD = b"an older image"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nbsim
-from nbsim.command.options import GROUPS, OPTIONS
+from nbsim.options import GROUPS, OPTIONS
 from nbsim.tools.docs import command_line as command_line_docs
 
 PAGE = Path(__file__).parents[1] / "docs" / "command-line.md"
@@ -17,7 +17,7 @@ NAMES = [option.name for option in OPTIONS if not option.instead]
 
 def test_page_is_up_to_date():
     assert PAGE.read_text(encoding="utf-8") == command_line_docs.page(), (
-        "docs/command-line.md does not match nbsim/command/options.py; write it "
+        "docs/command-line.md does not match nbsim/options/__init__.py; write it "
         "anew with 'python -m nbsim.tools.docs.command_line docs/command-line.md'"
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nbsim.command.options import OPTIONS
+from nbsim.options import OPTIONS
 from nbsim.tools.docs.completions import FILES, completion
 
 FOLDER = Path(__file__).parents[1] / "completions"
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[1] / "completions"
 @pytest.mark.parametrize("shell", FILES)
 def test_committed_file_is_up_to_date(shell):
     assert (FOLDER / FILES[shell]).read_text(encoding="utf-8") == completion(shell), (
-        "completions/ does not match nbsim/command/options.py; write it anew with "
+        "completions/ does not match nbsim/options/__init__.py; write it anew with "
         "'python -m nbsim.tools.docs.completions completions'"
     )
 

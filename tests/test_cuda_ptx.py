@@ -53,14 +53,14 @@ pytestmark = pytest.mark.skipif(
 def kernels(name, precision):
     """Yield every kernel of a twin with the arguments of a launch, on the host."""
     simulation = cuda_runs.twin(name)
-    host_job = driver.build_job(simulation, simulation.setup)
-    pixels = driver.build_pixels(simulation, simulation.setup, (0, 9, 0, 9))
+    host_job = driver.build_job(simulation.setup)
+    pixels = driver.build_pixels(simulation.setup, (0, 9, 0, 9))
     job = cuda_arguments.job_by_value(host_job)
     work = cuda_params.Work(*range(len(cuda_params.Work._fields)))
     sums, values = np.zeros((1, 4)), np.zeros(4, np.float32)
     fell_out = np.zeros(1, np.int64)
     formula = cuda_arguments.fast_kernel(
-        simulation, host_job, precision, simulation.setup.interpolate
+        simulation.structure_factors, host_job, precision, simulation.setup.interpolate
     )
     fast = pixel_cuda.add_terms_kernel(formula.form, formula.lookup)
     flat = job.xtal.cell_vectors.reshape(-1)

@@ -217,8 +217,8 @@ def test_pixels_of_ranks(start, stop):
     simulation = Simulation.from_args(LINE + " -roi 2 4 1 6")
     from nbsim.backends.driver import build_job, build_pixels
 
-    job = build_job(simulation, simulation.setup)
-    pixels = build_pixels(simulation, simulation.setup, (2, 4, 1, 6))
+    job = build_job(simulation.setup)
+    pixels = build_pixels(simulation.setup, (2, 4, 1, 6))
     place = render_cuda.pixels_of_ranks(start, stop, (job, pixels))
     expected = [y * 8 + x for y in range(1, 7) for x in range(2, 5)]
     assert list(place) == expected[start:stop]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from nbsim import Beam, Crystal, Detector, Goniometer, Sampling, Simulation
 from nbsim.model.models import StructureFactors
-from nbsim.model.vectors import rotate_axis, unit
 from nbsim.resolve.geometry import AXES, resolve_geometry
+from nbsim.resolve.vectors import rotate_axis, unit
 from nbsim.tools.tolerances import TWIN_PEAK
 
 #: Positions of up to 1 m, through a dozen rotations and divisions.

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-import nbsim.command.options
+import nbsim.options
 from nbsim._version import __version__
 
 FOLDER = Path(__file__).parents[1] / "man"
 #: Where the parser of each command is, and what the command does.
 COMMANDS = {
     "nbsim": (
-        ("--pyfile", nbsim.command.options.__file__),
+        ("--pyfile", nbsim.options.__file__),
         "diffraction images of nanocrystals",
     ),
     "nbsim-trace": (
@@ -94,7 +94,7 @@ def test_page_has_every_option():
     named = {name for line in headings for name in re.findall(r"\\fB-(\w+)", line)}
     wanted = {
         spelling
-        for option in nbsim.command.options.OPTIONS
+        for option in nbsim.options.OPTIONS
         if not option.instead
         for spelling in option.spellings
     }

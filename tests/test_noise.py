@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbsim.images import noise, scaling
+from nbsim.resolve import random_numbers
 
 compiling = settings(deadline=None)  # the first example may compile the kernel
 
@@ -103,13 +104,15 @@ def test_statistics_are_the_printed_ones(case):
 def test_random_misset_is_the_one_of_c():
     case = Case("misset_random")
     seed = int(case.option("-misset_seed"))
-    angles = noise.random_misset_rad(seed, noise.Generator())
+    angles = random_numbers.random_misset_rad(seed, random_numbers.Generator())
     printed = case.printed(r"misset angles: (\S+) (\S+) (\S+) deg")
     assert tuple(f"{math.degrees(angle):f}" for angle in angles) == printed
 
 
 def test_first_mosaic_domain_is_the_identity_but_drawn():
-    umats = noise.mosaic_umats(0.0087266463, 2, 4321, noise.Generator())
+    umats = random_numbers.mosaic_umats(
+        0.0087266463, 2, 4321, random_numbers.Generator()
+    )
     np.testing.assert_array_equal(umats[0], np.eye(3))
     # Printed by C's mosaic_rotation_umat as the second matrix of this seed.
     assert umats[1, 0, 0] == float.fromhex("0x1.fffc6762a9b2ap-1")
@@ -117,15 +120,15 @@ def test_first_mosaic_domain_is_the_identity_but_drawn():
 
 
 def test_mosaic_domains_are_a_prefix_of_more_domains():
-    few = noise.mosaic_umats(0.1, 3, 1, noise.Generator())
-    many = noise.mosaic_umats(0.1, 9, 1, noise.Generator())
+    few = random_numbers.mosaic_umats(0.1, 3, 1, random_numbers.Generator())
+    many = random_numbers.mosaic_umats(0.1, 9, 1, random_numbers.Generator())
     np.testing.assert_array_equal(few, many[:3])
 
 
 def test_noise_of_a_negative_seed_depends_on_what_was_drawn_before():
     image = np.full((8, 8), 100, np.float32)
-    used = noise.Generator()
-    noise.mosaic_umats(0.1, 1, 12345678, used)
+    used = random_numbers.Generator()
+    random_numbers.mosaic_umats(0.1, 1, 12345678, used)
     fresh = noise.poisson_noise(image, -5)[0]
     assert (noise.poisson_noise(image, -5, generator=used)[0] != fresh).any()
     again = noise.poisson_noise(image, 5)[0]
@@ -173,13 +176,13 @@ def test_noise_refuses_what_is_not_finite(value):
 @pytest.mark.parametrize("seed", [2**31 - 1, -(2**31) + 1, 10**12])
 def test_seeds_beyond_the_generator_are_refused(seed):
     with pytest.raises(ValueError, match=f"seed {seed}: "):
-        noise.random_misset_rad(seed, noise.Generator())
+        random_numbers.random_misset_rad(seed, random_numbers.Generator())
 
 
 @pytest.mark.parametrize("domains, spread", [(0, 0.1), (1, -0.1), (1, math.nan)])
 def test_impossible_mosaic_is_refused(domains, spread):
     with pytest.raises(ValueError, match="mosaic"):
-        noise.mosaic_umats(spread, domains, 1, noise.Generator())
+        random_numbers.mosaic_umats(spread, domains, 1, random_numbers.Generator())
 
 
 def test_offset_must_be_finite():

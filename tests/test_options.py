@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import nbsim.command.options
-from nbsim.command.options import GROUPS, OPTIONS, OptionError, build_parser, parse
+import nbsim.options
+from nbsim.options import GROUPS, OPTIONS, OptionError, build_parser, parse
 
 REAL_OPTIONS = [option for option in OPTIONS if not option.instead]
 
@@ -448,7 +448,7 @@ def test_options_alone_needs_only_the_standard_library():
         "heavy = {'numpy', 'numba', 'nbsim', 'tifffile'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    path = Path(nbsim.command.options.__file__)
+    path = Path(nbsim.options.__file__)
     command = [sys.executable, "-S", "-I", "-c", program, str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -456,7 +456,7 @@ def test_options_alone_needs_only_the_standard_library():
 
 def test_importing_options_loads_nothing_heavy():
     program = (
-        "import sys, nbsim.command.options\n"
+        "import sys, nbsim.options\n"
         "assert not {'numpy', 'numba', 'tifffile'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)

@@ -28,7 +28,7 @@ def few(tmp_path, monkeypatch):
 def test_warning_names_pixel_index_and_list(few, capsys):
     simulation = Simulation.from_args(LINE + " -oversample 1 -roi 16 24 16 24")
     result = simulation.run(backend="cpu")
-    words = out_of_range.explain(simulation, result)
+    words = out_of_range.explain(simulation.setup, result)
     trace = simulation.trace(*reversed(result.out_of_range))
     hkl = [trace.values["hkl_frac"][i] for i in range(3)]
     fast, slow = result.out_of_range

@@ -49,9 +49,9 @@ GEOMETRIES = [
 @pytest.mark.parametrize("detector", GEOMETRIES)
 def test_positions_are_those_of_the_kernel(detector):
     sim = simulation(detector)
-    det = build_job(sim, sim.setup).det
+    det = build_job(sim.setup).det
     F, S = np.meshgrid(np.linspace(0, 0.1, 4), np.linspace(0, 0.08, 3))
-    found = positions(sim, F, S)
+    found = positions(sim.setup, F, S)
     for i, j in np.ndindex(F.shape):
         expected = pixel_position(F[i, j], S[i, j], 0.0, det)
         assert found[i, j] == pytest.approx(expected, rel=1e-12, abs=1e-15)
@@ -61,7 +61,7 @@ def test_positions_are_those_of_the_kernel(detector):
 def test_direct_beam_is_where_nothing_is_scattered(detector):
     sim = simulation(detector.replace("-curved_det", ""))
     F, S = direct_beam(sim.setup.geometry)
-    assert scattering_length(sim, np.array(F), np.array(S)) < 1e-8
+    assert scattering_length(sim.setup, np.array(F), np.array(S)) < 1e-8
 
 
 def test_beam_that_misses_the_plane():
@@ -74,13 +74,15 @@ def test_beam_that_misses_the_plane():
 @pytest.mark.parametrize("detector", GEOMETRIES[:4])
 def test_rings_are_where_s_is_one_over_d(detector):
     sim = simulation(detector)
-    rings = automatic_rings(sim)[:2]
+    rings = automatic_rings(sim.setup)[:2]
     picture = sim.preview(blank(sim), rings=rings)
     zoom = picture.shape[0] // sim.detector.shape[0]
     pixel = sim.setup.geometry.pixel_size / zoom
     line = places(picture, LINE_COLORS["inverted"])
     assert len(line) > 50
-    s = scattering_length(sim, (line[:, 1] + 0.5) * pixel, (line[:, 0] + 0.5) * pixel)
+    s = scattering_length(
+        sim.setup, (line[:, 1] + 0.5) * pixel, (line[:, 0] + 0.5) * pixel
+    )
     # The labels are made of the same colour: 20 x 40 pixels at most.
     off = [np.abs(s * d - 1.0) for d in rings]
     slack = 1.5 * pixel / (sim.setup.wavelength * 1e10 * sim.setup.geometry.distance)
@@ -173,7 +175,7 @@ def test_empty_and_broken_images_are_pictures_too(value):
 
 def test_automatic_rings_are_round_and_on_the_detector():
     sim = simulation("-distance 100 -detpixels 1000 -pixel 0.1")
-    assert automatic_rings(sim) == [6.0, 3.0, 2.0]
+    assert automatic_rings(sim.setup) == [6.0, 3.0, 2.0]
 
 
 def test_equal_calls_give_equal_bytes():

@@ -6,10 +6,12 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from byte_cases import CASES, simulate
 
 from nbsim.backends import driver
+from nbsim.backends.protocol import Clock
 
 #: One process for all thread counts: numba fixes the largest number when it starts.
 THREADS = (1, 2, 3, 7)
@@ -110,3 +112,29 @@ def test_little_is_interpolated_in_vain(monkeypatch):
     simulation = simulate("-N 5 -interpolate -oversample 1", box=1)
     assert simulation.run(backend="cpu").out_of_range == (0, 0)
     assert interpolated[0] > 0 and sum(interpolated) <= driver.SMALLEST_BLOCK
+
+
+def test_a_clock_is_told_about_every_launch():
+    told = []
+
+    class Watch(Clock):
+        def before(self):
+            told.append("before")
+
+        def queued(self):
+            told.append("queued")
+
+        def after(self):
+            told.append("after")
+
+    setup = CASES["plain"].setup
+    job = driver.build_job(setup)
+    pixels = driver.build_pixels(setup, setup.bounds)
+    image = np.zeros(pixels.count, np.float32)
+    backend = driver.CpuBackend(setup, job, pixels, image, "double")
+    backend(0, 5, False)
+    assert told == []
+    backend.listen(Watch())
+    backend(0, 5, False)
+    backend(5, 9, False)
+    assert told == ["before", "queued", "after"] * 2

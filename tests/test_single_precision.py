@@ -52,7 +52,7 @@ def scattering(simulation):
     setup = simulation.setup
     spixels, fpixels = simulation.detector.shape
     Sdet, Fdet = (np.indices((spixels, fpixels)) + 0.5) * setup.geometry.pixel_size
-    place = positions(simulation, Fdet, Sdet).reshape(-1, 3)
+    place = positions(simulation.setup, Fdet, Sdet).reshape(-1, 3)
     diffracted = place / np.linalg.norm(place, axis=1)[:, None]
     return ((diffracted - setup.sources.incident[0]) / setup.sources.wavelengths[0]).T
 
@@ -269,6 +269,6 @@ def test_a_list_that_is_too_large_falls_back_to_double(monkeypatch):
 
 def test_a_device_has_no_round_crystals_in_single_precision():
     simulation = simulate(5, 0.02, "-round_xtal")
-    job = build_job(simulation, simulation.setup)
-    assert "round" in cpu_arguments.why_double(simulation, job, on_device=True)
-    assert cpu_arguments.why_double(simulation, job, on_device=False) is None
+    job = build_job(simulation.setup)
+    assert "round" in cpu_arguments.why_double(simulation.setup, job, on_device=True)
+    assert cpu_arguments.why_double(simulation.setup, job, on_device=False) is None

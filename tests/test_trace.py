@@ -318,7 +318,7 @@ def test_pixel_under_the_mask():
 def test_too_many_evaluations():
     simulation = simulate(f"{SMALL} -oversample 200 -phi 1 -osc 1 -phisteps 60")
     with pytest.raises(ValueError, match=f"2400000 .* at most {MOST_EVALUATIONS}"):
-        trace_pixel(simulation, 1, 1)
+        trace_pixel(simulation.setup, 1, 1)
 
 
 def test_nothing_is_written_when_one_pixel_is_wrong(tmp_path):

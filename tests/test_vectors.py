@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rotations and products of vectors, in nbsim.model.vectors and in the kernels."""
+"""Rotations and products of vectors, in nbsim.resolve.vectors and in the kernels."""
 
 import math
 
@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nbsim.kernels.reference import vectors as kernel
-from nbsim.model import vectors as plain
+from nbsim.resolve import vectors as plain
 
 #: A few roundings of numbers of order 10.
 ROTATION = 1e-13

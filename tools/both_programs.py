@@ -4,7 +4,7 @@
 import os
 from collections.abc import Sequence
 
-from nbsim.command.options import OUTPUT, Option, find_option
+from nbsim.options import OUTPUT, Option, find_option
 
 #: Environment variable that names the C program.
 C_BIN = "NB_C_BIN"

@@ -8,8 +8,8 @@ comment and ``{here}`` is the folder of the file.
 import shlex
 from pathlib import Path
 
-from nbsim.command.options import parse
 from nbsim.formats.files import read_bytes
+from nbsim.options import parse
 
 FOLDER = Path(__file__).parent / "configs"
 

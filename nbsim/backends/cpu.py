@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..model.vectors import cross, unit
+from ..resolve.run import Setup
+from ..resolve.vectors import cross, unit
 from .cpu_arguments import (
     cubic_lookup,
     narrowed,
@@ -17,10 +19,11 @@ from .cpu_arguments import (
     tile_scratch,
 )
 from .cpu_functions import LaneLoop, c_function, tile_types
+from .protocol import Clock
+from .thread_turns import parallel_turn
 
 if TYPE_CHECKING:
     from ..kernels.params import Job, Pixels
-    from ..simulation import Simulation
 
 
 class CpuBackend:
@@ -28,29 +31,27 @@ class CpuBackend:
 
     Parameters
     ----------
-    simulation, job, pixels, image
+    setup, job, pixels, image
         What is rendered, and the flat float32 image.
     precision
         "double" or "single".
     """
 
     name = "cpu"
+    #: Ctrl-C and the progress bar decide.
+    ranks_per_call = None
 
     def __init__(
         self,
-        simulation: Simulation,
+        setup: Setup,
         job: Job,
         pixels: Pixels,
         image: np.ndarray,
         precision: str,
     ) -> None:
-        sampling = job.sampling
-        self._running = (
-            sampling.oversample_thick
-            or sampling.oversample_polar
-            or sampling.oversample_omega
-        )
-        self._factors = simulation.structure_factors
+        self._clock = Clock()
+        self._running = job.sampling.running
+        self._factors = setup.structure_factors
         self._precision = precision
         self._job, self._pixels, self._image = job, pixels, image
         self._shape, self._shape_factor = shape_arguments(job.xtal)
@@ -70,14 +71,16 @@ class CpuBackend:
             image,
         )
 
-    def __call__(self, start: int, stop: int, interpolate: bool) -> int:
-        """Render ranks `start` to `stop`.
+    def listen(self, clock: Clock) -> None:
+        """Tell a clock about every launch from now on."""
+        self._clock = clock
 
-        Returns
-        -------
-        int
-            The first rank that left the list while interpolating, or `stop`.
-        """
+    def turn(self) -> AbstractContextManager[object]:
+        """Return the context of numba's parallel loops."""
+        return parallel_turn()
+
+    def __call__(self, start: int, stop: int, interpolate: bool) -> int:
+        """Render ranks; see `Backend.__call__`."""
         if interpolate and self._cubic is None:
             from ..kernels.reference.pixel_cpu import render_general
 
@@ -87,13 +90,7 @@ class CpuBackend:
         return self._render(start, stop, self._loop(interpolate).record)
 
     def first_pixel(self, rank: int, interpolate: bool) -> tuple[bool, bool]:
-        """Render a pixel for which no phi loop has run yet.
-
-        Returns
-        -------
-        interpolate, first
-            Whether interpolation is still on, and still no phi loop has run.
-        """
+        """Render a pixel for which no phi loop has run yet; see `Backend`."""
         if not (interpolate and self._cubic is None):
             record = self._loop(interpolate).record.copy()
             record["first_cells"] = self._job.xtal.first_cell_vectors.ctypes.data
@@ -112,7 +109,10 @@ class CpuBackend:
         of_tile = (self._run, loop, *self._arguments)
         function = c_function(render_tile, tile_types(of_tile)).address
         fell = np.empty(-(-(stop - start) // TILE), np.int64)
+        self._clock.before()
         render_tiles(start, stop, function, self._scratch, *of_tile, fell)
+        self._clock.queued()
+        self._clock.after()
         return min(stop, int(fell.min()))
 
     def _loop(self, interpolate: bool) -> LaneLoop:
@@ -146,9 +146,7 @@ def needs_rare(job: Job) -> bool | None:
         job.det.curved_detector
         or job.det.detector_thick > 0.0
         or sampling.dmin > 0.0
-        or sampling.oversample_thick
-        or sampling.oversample_polar
-        or sampling.oversample_omega
+        or sampling.running
         or None
     )
 

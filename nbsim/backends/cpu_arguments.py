@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..model.structure_factors import StructureFactors
+from ..resolve.run import Setup
 
 if TYPE_CHECKING:
     from ..kernels.params import (
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
         TableF,
         TableF32,
     )
-    from ..simulation import Simulation
 
 #: Largest number of cells for which the grating function is a short polynomial.
 FEW_CELLS = 9
@@ -215,23 +215,22 @@ def narrowed(shape: Any) -> Any:
     return type(shape)(*map(narrow, shape))
 
 
-def why_double(simulation: Simulation, job: Job, on_device: bool) -> str | None:
+def why_double(setup: Setup, job: Job, on_device: bool) -> str | None:
     """Return why single precision is not used for a run; None where it is."""
     from ..kernels import fixed_point
 
-    flags = simulation.sampling
-    factors = simulation.structure_factors
-    if flags.oversample_thick or flags.oversample_polar or flags.oversample_omega:
+    factors = setup.structure_factors
+    if job.sampling.running:
         return "the running products of the -oversample_ options need it"
-    if simulation.setup.interpolate:
+    if setup.interpolate:
         return "interpolation needs it"
-    if simulation.crystal.shape == "tophat":
+    if setup.shape == "tophat":
         return "the edge of a top-hat spot needs it"
-    if simulation.crystal.shape == "round" and on_device:
+    if setup.shape == "round" and on_device:
         return "a round crystal needs it on a CUDA device"
-    cells = max(simulation.setup.N_cells)
-    radius = cells * math.sqrt(simulation.crystal.fudge)
-    if simulation.crystal.shape == "round" and radius > SINGLE_ROUND:
+    cells = max(setup.N_cells)
+    radius = cells * math.sqrt(setup.fudge)
+    if setup.shape == "round" and radius > SINGLE_ROUND:
         return f"a round crystal of more than {SINGLE_ROUND:g} cells needs it"
     if cells > fixed_point.LARGEST_N:
         return f"a crystal of more than {fixed_point.LARGEST_N} cells needs it"

@@ -8,19 +8,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DeviceError
+from ..resolve.run import Setup
 from .cuda_arguments import FastKernel, fast_kernel, job_by_value
 from .device import device_errors, simulated
+from .protocol import Clock
 
 if TYPE_CHECKING:
     from ..kernels.cuda.params import Work
     from ..kernels.params import Job, Pixels
-    from ..simulation import Simulation
 
 #: A launch is made about this long, s: Ctrl-C is answered between launches.
 LAUNCH_SECONDS = 0.2
@@ -53,6 +54,11 @@ class CudaDevice:
     formulas
         The fast kernels without and with interpolation, None where C's order of
         operations matters.
+
+    Attributes
+    ----------
+    clock
+        Told about every launch that adds terms.
     """
 
     def __init__(
@@ -63,22 +69,28 @@ class CudaDevice:
         formulas: dict[bool, FastKernel | None],
     ) -> None:
         self.index = index
+        self.clock = Clock()
         self._measured: set[Any] = set()
         self._host = job, pixels
         self._formulas = formulas
         self._interrupted = threading.Event()
-        with self._current() as cuda:
-            self._send(cuda, job, pixels)
+        self.send()
 
     @contextmanager
-    def _current(self) -> Iterator[Any]:
+    def current(self) -> Iterator[Any]:
+        """Yield `numba.cuda` with this device as the current one."""
         from numba import cuda
 
         with device_errors(self.index), cuda.gpus[self.index]:
             yield cuda
 
-    def _send(self, cuda: Any, job: Job, pixels: Pixels) -> None:
+    def send(self) -> None:
         """Copy the tables to the device."""
+        with self.current() as cuda:
+            self._send(cuda, *self._host)
+            cuda.synchronize()
+
+    def _send(self, cuda: Any, job: Job, pixels: Pixels) -> None:
         in_order = None in self._formulas.values()
         job = job_by_value(job)
         beam, xtal, hkl = job.beam, job.xtal, job.hkl
@@ -121,7 +133,7 @@ class CudaDevice:
         self._interrupted.set()
 
     def render(self, start: int, stop: int, interpolate: bool, image: Any) -> int:
-        """Render ranks; see `CpuBackend.__call__`.
+        """Render ranks; see `Backend.__call__`.
 
         Parameters
         ----------
@@ -129,7 +141,7 @@ class CudaDevice:
             float32, flat, on the host.
         """
         self._interrupted.clear()
-        with self._current() as cuda:
+        with self.current() as cuda:
             low = start
             while low < stop:
                 in_order = self._formulas[interpolate] is None
@@ -240,6 +252,7 @@ class CudaDevice:
         if self._interrupted.is_set():
             raise KeyboardInterrupt
         formula = self._formulas[interpolate]
+        self.clock.before()
         started = time.perf_counter()
         if formula is None:
             kernel = pixel_cuda.add_terms_in_order
@@ -260,7 +273,9 @@ class CudaDevice:
                 sums,
                 self._fell_out,
             )
+        self.clock.queued()
         cuda.synchronize()
+        self.clock.after()
         self._learn(kernel, work, time.perf_counter() - started)
 
     def _learn(self, kernel: Any, work: Work, seconds: float) -> None:
@@ -331,7 +346,7 @@ class CudaBackend:
 
     Parameters
     ----------
-    simulation, job, pixels, image
+    setup, job, pixels, image
         What is rendered, and the flat float32 image on the host.
     indices
         Numbers of the devices.
@@ -343,7 +358,7 @@ class CudaBackend:
 
     def __init__(
         self,
-        simulation: Simulation,
+        setup: Setup,
         job: Job,
         pixels: Pixels,
         image: np.ndarray,
@@ -351,24 +366,34 @@ class CudaBackend:
         precision: str,
         executor: Callable[[int], Executor] = ThreadPoolExecutor,
     ) -> None:
-        formulas = {False: fast_kernel(simulation, job, precision, False)}
-        if simulation.setup.interpolate:
-            formulas[True] = fast_kernel(simulation, job, precision, True)
+        factors = setup.structure_factors
+        formulas = {False: fast_kernel(factors, job, precision, False)}
+        if setup.interpolate:
+            formulas[True] = fast_kernel(factors, job, precision, True)
         self._job, self._pixels, self._image = job, pixels, image
-        self._devices = [CudaDevice(i, job, pixels, formulas) for i in indices]
+        self.devices = [CudaDevice(i, job, pixels, formulas) for i in indices]
         self._executor = executor
         self.name = "cuda:" + ",".join(str(i) for i in indices)
 
+    def listen(self, clock: Clock) -> None:
+        """Tell a clock about every launch from now on, of any device."""
+        for device in self.devices:
+            device.clock = clock
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Return a context that does nothing: the devices have no turns."""
+        return nullcontext()
+
     @property
-    def ranks_per_call(self) -> int:
+    def ranks_per_call(self) -> int | None:
         """How many ranks take about `CALL_SECONDS`."""
-        device = self._devices[0]
-        speed = sum(d.evaluations_per_second for d in self._devices)
+        device = self.devices[0]
+        speed = sum(d.evaluations_per_second for d in self.devices)
         ranks = CALL_SECONDS * speed / (device.rays * device.orientations)
-        return max(len(self._devices) * device._wave, int(ranks))
+        return max(len(self.devices) * device._wave, int(ranks))
 
     def first_pixel(self, rank: int, interpolate: bool) -> tuple[bool, bool]:
-        """Render, on the processor, as `CpuBackend.first_pixel`."""
+        """Render a pixel on the processor; see `Backend.first_pixel`."""
         from ..kernels.reference.pixel_cpu import render_pixel
 
         return render_pixel(
@@ -376,19 +401,19 @@ class CudaBackend:
         )
 
     def __call__(self, start: int, stop: int, interpolate: bool) -> int:
-        """Render ranks; see `CpuBackend.__call__`."""
-        if len(self._devices) == 1:
-            return self._devices[0].render(start, stop, interpolate, self._image)
-        bounds = np.linspace(start, stop, len(self._devices) + 1).astype(int).tolist()
-        with self._executor(len(self._devices)) as pool:
+        """Render ranks; see `Backend.__call__`."""
+        if len(self.devices) == 1:
+            return self.devices[0].render(start, stop, interpolate, self._image)
+        bounds = np.linspace(start, stop, len(self.devices) + 1).astype(int).tolist()
+        with self._executor(len(self.devices)) as pool:
             shares = [
                 pool.submit(device.render, low, high, interpolate, self._image)
-                for device, low, high in zip(self._devices, bounds, bounds[1:])
+                for device, low, high in zip(self.devices, bounds, bounds[1:])
             ]
             try:
                 reached = [share.result() for share in shares]
             except BaseException:
-                for device in self._devices:
+                for device in self.devices:
                     device.interrupt()
                 raise
         for got, high in zip(reached, bounds[1:]):

@@ -15,7 +15,6 @@ from .cpu_arguments import shape_arguments
 if TYPE_CHECKING:
     from ..kernels.params import Job
     from ..model.structure_factors import StructureFactors
-    from ..simulation import Simulation
 
 #: Elements of a list of F whose index fits int32 with a shell around it.
 LARGEST_TABLE = 2**30
@@ -83,17 +82,11 @@ def _spot(shape: Any) -> Any:
 
 def needs_order(job: Job) -> bool:
     """Return whether only the kernel that keeps C's order of operations will do."""
-    sampling = job.sampling
-    return (
-        sampling.oversample_thick
-        or sampling.oversample_polar
-        or sampling.oversample_omega
-        or job.hkl.F.size > LARGEST_TABLE
-    )
+    return job.sampling.running or job.hkl.F.size > LARGEST_TABLE
 
 
 def fast_kernel(
-    simulation: Simulation, job: Job, precision: str, interpolate: bool
+    factors: StructureFactors, job: Job, precision: str, interpolate: bool
 ) -> FastKernel | None:
     """Return the fast kernel of a job; None where C's order of operations matters.
 
@@ -118,7 +111,6 @@ def fast_kernel(
             table=np.ascontiguousarray(job.hkl.F).reshape(-1),
             factor=factor,
         )
-    factors = simulation.structure_factors
     single = precision == "single"
     form, spot = _single(shape, job) if single else (_form(shape), _spot(shape))
     return FastKernel(

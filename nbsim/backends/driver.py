@@ -4,46 +4,42 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..model import validate
+from ..model.validate import Roi
 from ..resolve.run import R_E_SQR, Setup
 from . import device
 from .cpu import CpuBackend
 from .cpu_arguments import why_double
-from .thread_turns import parallel_turn
+from .protocol import Backend, Result
 
 if TYPE_CHECKING:
     from ..kernels.params import Job, Pixels
-    from ..simulation import Simulation
-    from .cuda import CudaBackend
 
-Roi = tuple[int, int, int, int]
 #: About a quarter of a second of work on two cores.
 EVALUATIONS_PER_BLOCK = 2e8
 #: One tile for each of two cores.
 SMALLEST_BLOCK = 1024
 
 
-def build_job(simulation: Simulation, setup: Setup) -> Job:
+def build_job(setup: Setup) -> Job:
     """Return the kernels' arguments."""
     from ..kernels import params
 
-    geometry, sensor, sampling = setup.geometry, setup.sensor, simulation.sampling
-    factors = simulation.structure_factors
+    geometry, sensor, flags = setup.geometry, setup.sensor, setup.flags
+    factors = setup.structure_factors
     shapes = {
         "square": params.SQUARE,
         "round": params.ROUND,
         "gauss": params.GAUSS,
         "tophat": params.TOPHAT,
     }
-    carryover = sampling.phi_carryover
+    carryover = flags.phi_carryover
     return params.Job(
         det=params.DetectorArgs(
             fdet_vector=np.array(geometry.fdet_vector),
@@ -56,8 +52,8 @@ def build_job(simulation: Simulation, setup: Setup) -> Job:
             close_distance=geometry.close_distance,
             fpixels=geometry.fpixels,
             oversample=setup.oversample,
-            curved_detector=simulation.detector.curved,
-            point_pixel=simulation.detector.point_pixel,
+            curved_detector=flags.curved,
+            point_pixel=flags.point_pixel,
             detector_thick=sensor.thick,
             detector_thickstep=sensor.thickstep,
             detector_thicksteps=sensor.thicksteps,
@@ -68,15 +64,15 @@ def build_job(simulation: Simulation, setup: Setup) -> Job:
             incident=np.ascontiguousarray(setup.sources.incident),
             wavelength=np.ascontiguousarray(setup.sources.wavelengths),
             polar_vector=np.array(geometry.polar_vector),
-            polarization=simulation.beam.polarization,
-            nopolar=simulation.beam.nopolar,
+            polarization=setup.polarization,
+            nopolar=flags.nopolar,
         ),
         xtal=params.CrystalArgs(
             cell_vectors=setup.cell_vectors(carryover),
             first_cell_vectors=setup.cell_vectors(carryover, first=True),
             N_cells=np.array(setup.N_cells),
-            shape=shapes[simulation.crystal.shape],
-            fudge=simulation.crystal.fudge,
+            shape=shapes[setup.shape],
+            fudge=setup.fudge,
             recip=np.array([setup.cell.a_star, setup.cell.b_star, setup.cell.c_star]),
         ),
         hkl=params.HklArgs(
@@ -88,10 +84,10 @@ def build_job(simulation: Simulation, setup: Setup) -> Job:
             default_F=float(factors.default_F),
         ),
         sampling=params.SamplingArgs(
-            oversample_thick=sampling.oversample_thick,
-            oversample_polar=sampling.oversample_polar,
-            oversample_omega=sampling.oversample_omega,
-            dmin=sampling.dmin_A * 1e-10,
+            oversample_thick=flags.oversample_thick,
+            oversample_polar=flags.oversample_polar,
+            oversample_omega=flags.oversample_omega,
+            dmin=setup.dmin,
             I_bg=setup.I_bg,
             has_water=setup.water_size != 0.0,
             scale=R_E_SQR * setup.fluence,
@@ -100,13 +96,13 @@ def build_job(simulation: Simulation, setup: Setup) -> Job:
     )
 
 
-def build_pixels(simulation: Simulation, setup: Setup, roi: Roi) -> Pixels:
+def build_pixels(setup: Setup, roi: Roi) -> Pixels:
     """Return which pixels to render: those of the roi that the mask leaves."""
     from ..kernels.params import Pixels
 
     xmin, xmax, ymin, ymax = roi
     fpixels = setup.geometry.fpixels
-    mask = simulation.detector.mask
+    mask = setup.mask
     width, height = xmax - xmin + 1, ymax - ymin + 1
     if mask is None:
         return Pixels(np.empty(0, np.int32), xmin, ymin, width, width * height)
@@ -118,59 +114,19 @@ def build_pixels(simulation: Simulation, setup: Setup, roi: Roi) -> Pixels:
     return Pixels(active.astype(np.int32), xmin, ymin, width, len(active))
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A rendered image and how it came about.
-
-    Attributes
-    ----------
-    image
-        (slow, fast) float32, photons.
-    solid_angles
-        What `omega_sum` needs.
-    backend
-        "cpu", or "cuda:N" with the number of the device (or devices, "cuda:0,1").
-    seconds
-        Time spent in the kernels.
-    out_of_range
-        (fast, slow) of the pixel where an index outside the list turned
-        interpolation off; None when that did not happen.
-    why_double
-        Why double precision was used although single was asked for; else None.
-    """
-
-    image: np.ndarray
-    solid_angles: tuple[Job, Pixels]
-    backend: str
-    seconds: float
-    out_of_range: tuple[int, int] | None
-    why_double: str | None
-
-    @functools.cached_property
-    def omega_sum(self) -> float:
-        """Sum of the solid angle over pixels, layers and subpixels, sr.
-
-        Worked out when asked for: a loop over frames does not need it.
-        """
-        from ..kernels.cpu.tiles import omega_sum
-        from .cpu_arguments import run_record, tile_scratch
-
-        job, pixels = self.solid_angles
-        run, curved = run_record(job, pixels), job.det.curved_detector or None
-        return omega_sum(tile_scratch(), run, pixels.active, curved)
-
-
-def _cuda_backend(
-    simulation: Simulation,
+def _backend(
+    setup: Setup,
     job: Job,
     pixels: Pixels,
     image: np.ndarray,
     devices: tuple[int, ...],
     precision: str,
-) -> CudaBackend:
+) -> Backend:
+    if not devices:
+        return CpuBackend(setup, job, pixels, image, precision)
     from .cuda import CudaBackend
 
-    return CudaBackend(simulation, job, pixels, image, devices, precision)
+    return CudaBackend(setup, job, pixels, image, devices, precision)
 
 
 def pixel_at(rank: int, pixels: Pixels, fpixels: int) -> tuple[int, int]:
@@ -189,7 +145,7 @@ def evaluations(setup: Setup, pixels: Pixels) -> float:
 
 
 def render(
-    simulation: Simulation,
+    setup: Setup,
     out: np.ndarray,
     roi: Roi,
     progress: Callable[[float], None] | None = None,
@@ -206,7 +162,7 @@ def render(
 
     Parameters
     ----------
-    simulation
+    setup
         What to render.
     out
         (slow, fast) float32, C-contiguous; overwritten.
@@ -225,23 +181,18 @@ def render(
         When a CUDA device is missing or fails.
     """
     started = time.perf_counter()
-    setup = simulation.setup
-    job = build_job(simulation, setup)
-    pixels = build_pixels(simulation, setup, roi)
+    job = build_job(setup)
+    pixels = build_pixels(setup, roi)
     out.fill(0.0)
     image = out.reshape(-1)
     devices = device.choose(device.requested(backend), evaluations(setup, pixels))
     why = None
     if precision == "single":
-        why = why_double(simulation, job, on_device=bool(devices))
+        why = why_double(setup, job, on_device=bool(devices))
         precision = "double" if why else precision
-    gpu = None
-    if devices:
-        gpu = _cuda_backend(simulation, job, pixels, image, devices, precision)
-    worker = gpu or CpuBackend(simulation, job, pixels, image, precision)
-    turn = contextlib.nullcontext if gpu else parallel_turn
+    worker = _backend(setup, job, pixels, image, devices, precision)
     interpolate = setup.interpolate
-    first = simulation.sampling.phi_carryover
+    first = setup.flags.phi_carryover
     fell_out = None
     rank = 0
     largest = block_size(setup)
@@ -251,17 +202,15 @@ def render(
         if progress:
             progress(rank / pixels.count)
         if first:
-            with turn():
+            with worker.turn():
                 still, first = worker.first_pixel(rank, interpolate)
             if interpolate and not still:
                 fell_out = pixel_at(rank, pixels, job.det.fpixels)
             interpolate = still
             rank += 1
             continue
-        if gpu:
-            block = gpu.ranks_per_call
-        stop = min(rank + block, pixels.count)
-        with turn():
+        stop = min(rank + (worker.ranks_per_call or block), pixels.count)
+        with worker.turn():
             reached = worker(rank, stop, interpolate)
         if reached < stop:
             from ..kernels.reference.pixel_cpu import render_pixel

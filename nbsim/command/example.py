@@ -24,8 +24,8 @@ from ..errors import FileError
 from ..formats.files import replace_when_complete
 from ..formats.smv import write_smv
 from ..model.models import Crystal
-from ..model.vectors import radians
 from ..resolve.cell import resolve_cell
+from ..resolve.vectors import radians
 from . import program
 from .terminal import say
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._version import __version__
 from ..errors import DeviceError
-from .options import build_parser, parse
+from ..options import build_parser, parse
 from .terminal import complain, prepare_streams, say
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
@@ -102,7 +102,7 @@ def _start(words: list[str], events: Events) -> None:
     elif "show_devices" in chosen:
         program.show_devices()
     elif "warm_cache" in chosen:
-        from ..backends.warm_up import warm_cache
+        from .warm_up import warm_cache
 
         warm_cache(lambda line: say([line]))
     elif "show_config" in chosen:

@@ -19,13 +19,14 @@ from ..formats.pgm import write_pgm
 from ..formats.png import write_png
 from ..formats.smv import write_smv
 from ..formats.tiff import write_tiff
-from ..images.noise import MAX_SEED
 from ..images.scaling import Statistics, automatic_int_scale, automatic_pgm_scale
 from ..model.structure_factors import available_memory
+from ..model.validate import MAX_SEED
 
 if TYPE_CHECKING:
-    from ..backends.driver import Result
-    from .command_line import CommandLine, Output
+    from ..backends.protocol import Result
+    from ..options.command_line import CommandLine, Output
+    from ..simulation import Simulation
 
 #: Options that name an image file, in the order in which C writes them.
 IMAGES = (
@@ -87,7 +88,7 @@ class Images:
     overloads: int
 
 
-def outputs_to_write(command: CommandLine) -> Plan:
+def outputs_to_write(command: CommandLine[Simulation]) -> Plan:
     """Find before the run what would otherwise go wrong after it.
 
     Raises
@@ -146,7 +147,7 @@ def _check_seed(output: Output) -> None:
         raise ValueError(f"-seed {output.seed}: it must be within +-{MAX_SEED}")
 
 
-def _check_memory(command: CommandLine) -> None:
+def _check_memory(command: CommandLine[Simulation]) -> None:
     spixels, fpixels = command.simulation.detector.shape
     needed = BYTES_PER_PIXEL * spixels * fpixels
     available = available_memory()
@@ -157,7 +158,7 @@ def _check_memory(command: CommandLine) -> None:
         )
 
 
-def make_images(command: CommandLine, result: Result) -> Images:
+def make_images(command: CommandLine[Simulation], result: Result) -> Images:
     """Make all images that a command line wants from the float image."""
     simulation, output = command.simulation, command.output
     image = result.image
@@ -186,7 +187,9 @@ def make_images(command: CommandLine, result: Result) -> Images:
     )
 
 
-def write_all(command: CommandLine, images: Images, plan: Plan) -> list[str]:
+def write_all(
+    command: CommandLine[Simulation], images: Images, plan: Plan
+) -> list[str]:
     """Write all files, all of them or none.
 
     Returns
@@ -224,7 +227,7 @@ def write_all(command: CommandLine, images: Images, plan: Plan) -> list[str]:
 
 
 def _writers(
-    command: CommandLine, images: Images
+    command: CommandLine[Simulation], images: Images
 ) -> dict[str, Callable[[BinaryIO], None]]:
     """Return for each option what fills its stream; the ending chooses the format."""
     output, simulation = command.output, command.simulation

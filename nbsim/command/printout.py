@@ -17,15 +17,15 @@ from ..backends.driver import build_job
 from .report import vector_table
 
 if TYPE_CHECKING:
-    from ..backends.driver import Result
+    from ..backends.protocol import Result
     from ..kernels.params import Job
+    from ..options.command_line import CommandLine
     from ..simulation import Simulation
-    from .command_line import CommandLine
 
 Pixel = tuple[int, int]
 
 
-def check_pixel(command: CommandLine) -> list[str]:
+def check_pixel(command: CommandLine[Simulation]) -> list[str]:
     """Return a warning when the pixel of -printout_pixel is not rendered.
 
     Raises
@@ -48,12 +48,14 @@ def check_pixel(command: CommandLine) -> list[str]:
     return []
 
 
-def pixel_blocks(command: CommandLine, result: Result) -> Iterator[list[str]]:
+def pixel_blocks(
+    command: CommandLine[Simulation], result: Result
+) -> Iterator[list[str]]:
     """Yield the lines of each pixel that is to be printed, in raster order."""
     if not command.output.printout:
         return
     simulation = command.simulation
-    job = build_job(simulation, simulation.setup)
+    job = build_job(simulation.setup)
     flat = np.flatnonzero(simulation.rendered)
     fpixels = simulation.detector.shape[1]
     for rank, index in enumerate(flat.tolist()):

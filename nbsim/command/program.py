@@ -6,20 +6,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..backends.device import device_lines
-from ..backends.driver import Result
-from ..backends.warm_up import announced
+from ..backends.protocol import Result
+from ..options.command_line import CommandLine, read_command_line
+from ..simulation import Simulation
 from . import report
-from .command_line import CommandLine, read_command_line
 from .outputs import make_images, outputs_to_write, write_all
 from .printout import check_pixel, pixel_blocks
 from .progress import standard_bar
 from .show_config import config_lines
 from .terminal import note, say, warn
 from .trace_files import write_traces
+from .warm_up import announced
 
 
-def _understand(words: Sequence[str]) -> CommandLine:
-    command = read_command_line(words)
+def _understand(words: Sequence[str]) -> CommandLine[Simulation]:
+    command = read_command_line(words, Simulation)
     for warning in (*command.warnings, *command.simulation.setup.warnings):
         warn(warning)
     return command
@@ -73,7 +74,7 @@ def render(words: Sequence[str]) -> None:
     _warn_all(write_all(command, images, plan))
 
 
-def _trace(command: CommandLine) -> None:
+def _trace(command: CommandLine[Simulation]) -> None:
     output = command.output
     if output.trace_pixels:
         write_traces(
@@ -84,7 +85,7 @@ def _trace(command: CommandLine) -> None:
         )
 
 
-def _run(command: CommandLine) -> Result:
+def _run(command: CommandLine[Simulation]) -> Result:
     output = command.output
     bar = standard_bar() if output.progress else None
     try:

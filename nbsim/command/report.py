@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .._version import __version__
-from ..model.vectors import RTD, Vector, cross, dot
+from ..model.validate import Vector
 from ..resolve.run import AVOGADRO, Setup
+from ..resolve.vectors import RTD, cross, dot
 from ..trace.out_of_range import explain
 
 if TYPE_CHECKING:
-    from ..backends.driver import Result
+    from ..backends.protocol import Result
+    from ..options.command_line import CommandLine
     from ..simulation import Simulation
-    from .command_line import CommandLine
     from .outputs import Images
 
 CREDIT = (
@@ -37,7 +38,7 @@ PIVOT_WORDS = {"sample": "sample", "beam": "direct beam spot"}
 PROTEIN_DENSITY = 1.2e6
 
 
-def before(command: CommandLine) -> list[str]:
+def before(command: CommandLine[Simulation]) -> list[str]:
     """Return what is known before the first pixel."""
     simulation, setup = command.simulation, command.simulation.setup
     return [
@@ -182,7 +183,7 @@ def _detector(setup: Setup) -> Iterator[str]:
     yield "  roi: %d < x < %d && %d < y < %d" % g.roi
 
 
-def _sampling(command: CommandLine) -> Iterator[str]:
+def _sampling(command: CommandLine[Simulation]) -> Iterator[str]:
     setup, sampling = command.simulation.setup, command.simulation.sampling
     for name, steps in (("h", setup.sources.hdiv), ("v", setup.sources.vdiv)):
         yield f"  {name}divrange=%g {name}divstep=%g  radians" % (
@@ -212,7 +213,7 @@ def _sampling(command: CommandLine) -> Iterator[str]:
         yield f"  skipping zero-flagged pixels in {command.inputs['mask']}"
 
 
-def _noise(command: CommandLine) -> Iterator[str]:
+def _noise(command: CommandLine[Simulation]) -> Iterator[str]:
     if command.output.noisefile is None:
         return
     seed = command.output.seed
@@ -226,12 +227,14 @@ def _noise(command: CommandLine) -> Iterator[str]:
 def render_warnings(simulation: Simulation, result: Result) -> Iterator[str]:
     """Yield what went differently than asked while rendering."""
     if result.out_of_range is not None:
-        yield explain(simulation, result)
+        yield explain(simulation.setup, result)
     if result.why_double is not None:
         yield f"rendered in double precision: {result.why_double}"
 
 
-def after(command: CommandLine, result: Result, images: Images) -> list[str]:
+def after(
+    command: CommandLine[Simulation], result: Result, images: Images
+) -> list[str]:
     """Return the statistics, and which files are written."""
     output, setup, stats = command.output, command.simulation.setup, images.stats
     solid_angle = result.omega_sum / setup.steps

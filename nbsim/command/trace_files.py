@@ -87,8 +87,8 @@ def write_traces(
     """
     to_rows = {"text": text_rows, "jsonl": jsonl_rows}[trace_format]
     for slow, fast in pixels:
-        check_pixel(simulation, slow, fast)
-    traces = (trace_pixel(simulation, slow, fast) for slow, fast in pixels)
+        check_pixel(simulation.setup, slow, fast)
+    traces = (trace_pixel(simulation.setup, slow, fast) for slow, fast in pixels)
     rows = (row for trace in traces for row in to_rows(trace))
     if path is None:
         for row in rows:

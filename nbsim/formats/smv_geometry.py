@@ -12,8 +12,8 @@ from typing import Any
 from .._version import __version__
 from ..errors import FileError
 from ..model.models import Detector
-from ..model.vectors import RTD
 from ..resolve.run import Setup
+from ..resolve.vectors import RTD
 from .smv import SmvImage, header_value, image_size, read_smv
 
 #: Keyword, model and field of what is taken from a header.

@@ -1,123 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Everything in a run that is drawn at random: orientation, domains, photons.
-
-The numbers are those of the C program for the same seeds. One `Generator` serves
-a whole run, because C's streams share the shuffle table: random misset first,
-then mosaic domains, then noise. Seeds are as typed on the command line.
-"""
+"""Photon noise, with the random numbers of the C program."""
 
 from __future__ import annotations
 
-import functools
-import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..model import validate
-from .scaling import Roi, check_image
-
-MAX_SEED = 2**31 - 2  # the generator works modulo 2**31 - 1
-CAP_OF_RANDOM_MISSET = 90.0  # C quirk: meant as degrees, used as radians
-
-
-class Generator:
-    """State of the random numbers that all streams of one run share."""
-
-    @functools.cached_property
-    def rng(self) -> Any:
-        """One record, written by the kernels; see ``kernels/random.py``.
-
-        Made when first needed: a run that draws nothing loads no kernel for it.
-        """
-        from ..kernels.random import STATE
-
-        return np.zeros((), STATE)[()]
-
-
-def _start(seed: int, generator: Generator) -> Any:
-    from ..kernels.random import start_stream
-
-    number = validate.integer("seed", seed, low=-MAX_SEED, high=MAX_SEED)
-    # The C program negates what was typed; zero or less starts afresh.
-    start_stream(-number, generator.rng)
-    return generator.rng
-
-
-def random_misset_rad(seed: int, generator: Generator) -> tuple[float, float, float]:
-    """Return the angles of ``-misset random`` (C: mosaic_rotation_umat, umat2misset).
-
-    Parameters
-    ----------
-    seed
-        Whole number, ``-misset_seed``.
-    generator
-        Advanced by three deviates.
-
-    Returns
-    -------
-    tuple
-        Rotations about x, y, z in radians, to be applied in this order. The
-        angle of the rotation is not uniform: C takes a cap of 90 radians.
-
-    Raises
-    ------
-    ValueError
-        If the seed is beyond +-(2**31 - 2).
-    """
-    from ..kernels.random import mosaic_rotation_umat, umat2misset
-
-    umat = np.empty((3, 3))
-    cap = np.float32(CAP_OF_RANDOM_MISSET)
-    mosaic_rotation_umat(cap, _start(seed, generator), umat)
-    return umat2misset(umat)
-
-
-def mosaic_umats(
-    mosaic_spread_rad: float, mosaic_domains: int, seed: int, generator: Generator
-) -> np.ndarray:
-    """Return the rotation matrices of the mosaic domains (C: mosaic_rotation_umat).
-
-    Parameters
-    ----------
-    mosaic_spread_rad
-        Largest rotation angle in radians, zero or more.
-    mosaic_domains
-        Number of domains, at least 1.
-    seed
-        Whole number, ``-mosaic_seed``.
-    generator
-        Advanced by three deviates per domain.
-
-    Returns
-    -------
-    numpy.ndarray
-        (domains, 3, 3) float64. The first domain is not rotated.
-
-    Raises
-    ------
-    ValueError
-        If there are no domains, the spread is negative or not finite, or the
-        seed is beyond +-(2**31 - 2).
-    """
-    from ..kernels import random
-
-    if mosaic_domains < 1:
-        raise ValueError(f"{mosaic_domains} mosaic domains: there must be at least 1")
-    if not 0 <= mosaic_spread_rad < math.inf:
-        raise ValueError(
-            f"mosaic spread of {mosaic_spread_rad:g} radians: it must be a finite "
-            "number, zero or more"
-        )
-    rng = _start(seed, generator)
-    if mosaic_domains == 1:
-        # It is not rotated, but C draws for it: no need to compile rotations.
-        for _ in range(3):
-            random.ran1(rng)
-        return np.eye(3)[None]
-    umats = np.empty((mosaic_domains, 3, 3))
-    random.mosaic_umats(np.float32(mosaic_spread_rad), rng, umats)
-    return umats
+from ..model.validate import Roi
+from ..resolve.random_numbers import Generator, start
+from .scaling import check_image
 
 
 class Noise(NamedTuple):
@@ -180,7 +73,7 @@ def poisson_noise(
             "photons cannot be drawn for them"
         )
     generator = Generator() if generator is None else generator
-    rng = _start(seed, generator)
+    rng = start(seed, generator)
     out = np.zeros(image.shape, np.uint16)
     photons, overloads = poisson_image(image, bounds, float(adc_offset), rng, out)
     return Noise(out, photons, overloads)

@@ -5,17 +5,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..model import validate
 from ..resolve.positions import direct_beam, scattering_length
+from ..resolve.run import Setup
 from .bitmap_font import text_pixels
 from .scaling import check_image
-
-if TYPE_CHECKING:
-    from ..simulation import Simulation
 
 SCALES = ("log", "linear")
 COLORS = ("inverted", "grey", "heat")
@@ -42,7 +39,7 @@ NOT_RENDERED = {"inverted": (214, 222, 236), "grey": (38, 44, 62), "heat": (38, 
 
 
 def preview(
-    simulation: Simulation,
+    setup: Setup,
     image: np.ndarray,
     *,
     scale: str = "log",
@@ -53,8 +50,8 @@ def preview(
 
     Parameters
     ----------
-    simulation
-        What the image shows: geometry, roi and mask.
+    setup
+        The run that made it: geometry, roi and mask.
     image
         (slow, fast) float32, photons (or counts without their offset).
     scale
@@ -79,19 +76,20 @@ def preview(
     validate.choice("scale", scale, SCALES)
     validate.choice("color", color, COLORS)
     check_image(image, None)
-    if image.shape != simulation.detector.shape:
+    shape = (setup.geometry.spixels, setup.geometry.fpixels)
+    if image.shape != shape:
         raise ValueError(
             f"image: its shape is {image.shape}, the detector's (slow, fast) is "
-            f"{simulation.detector.shape}"
+            f"{shape}"
         )
-    asked = automatic_rings(simulation) if rings is None else rings
+    asked = automatic_rings(setup) if rings is None else rings
     d_spacings = [
         validate.number("rings", d, "A", low=0.0, open_low=True)
         for d in validate.sequence("rings", asked, "resolutions in A")
     ]
-    rendered = simulation.rendered
+    rendered = setup.rendered
     levels = np.where(rendered, grey_levels(image, rendered, scale), -1.0)
-    canvas = _Canvas(simulation, levels, color)
+    canvas = _Canvas(setup, levels, color)
     for d in d_spacings:
         canvas.ring(d)
     canvas.cross()
@@ -129,14 +127,14 @@ def grey_levels(image: np.ndarray, rendered: np.ndarray, scale: str) -> np.ndarr
     return np.minimum(levels, 1.0)
 
 
-def automatic_rings(simulation: Simulation) -> list[float]:
+def automatic_rings(setup: Setup) -> list[float]:
     """Return up to three round resolutions [A] that lie on the detector."""
-    spixels, fpixels = simulation.detector.shape
-    pixel = simulation.setup.geometry.pixel_size
+    geometry = setup.geometry
+    spixels, fpixels, pixel = geometry.spixels, geometry.fpixels, geometry.pixel_size
     fast, slow = np.meshgrid(
         pixel * np.linspace(0, fpixels, 9), pixel * np.linspace(0, spixels, 9)
     )
-    farthest = float(scattering_length(simulation, fast, slow).max())
+    farthest = float(scattering_length(setup, fast, slow).max())
     found = [_round_number(1.0 / (place * farthest)) for place in RING_PLACES]
     return list(dict.fromkeys(found))
 
@@ -150,8 +148,8 @@ def _round_number(d: float) -> float:
 class _Canvas:
     """The picture while it is drawn; one pixel may be several of the image, or less."""
 
-    def __init__(self, simulation: Simulation, levels: np.ndarray, color: str) -> None:
-        self._simulation = simulation
+    def __init__(self, setup: Setup, levels: np.ndarray, color: str) -> None:
+        self._setup = setup
         largest = max(levels.shape)
         self._bin = -(-largest // LARGEST)
         self._zoom = max(1, SMALLEST // largest)
@@ -166,9 +164,9 @@ class _Canvas:
     def _scattering_at_corners(self) -> np.ndarray:
         """Return 1/d [1/A] at the corners of the picture's pixels."""
         slow, fast = self.pixels.shape[:2]
-        step = self._simulation.setup.geometry.pixel_size * self._bin / self._zoom
+        step = self._setup.geometry.pixel_size * self._bin / self._zoom
         grid = np.meshgrid(step * np.arange(fast + 1), step * np.arange(slow + 1))
-        return scattering_length(self._simulation, *grid)
+        return scattering_length(self._setup, *grid)
 
     def ring(self, d: float) -> None:
         """Draw the line of resolution `d` [A] and write the number beside it."""
@@ -197,7 +195,7 @@ class _Canvas:
 
     def cross(self) -> None:
         """Mark the direct beam, if it is in the picture."""
-        geometry = self._simulation.setup.geometry
+        geometry = self._setup.geometry
         centre = direct_beam(geometry)
         if centre is None:
             return

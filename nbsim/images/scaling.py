@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Roi = tuple[int, int, int, int]
+from ..model.validate import Roi
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import validate
-from .vectors import Vector
+from .validate import Vector
 
 
 def checked_misset(value: Any) -> Vector | str:

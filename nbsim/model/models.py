@@ -8,14 +8,13 @@ Frozen dataclasses: change one with `dataclasses.replace`. A field that is None
 from __future__ import annotations
 
 import math
-import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..images.noise import MAX_SEED
 from . import validate
 from .checks import (
     checked_cell,
@@ -25,6 +24,7 @@ from .checks import (
     checked_sources,
 )
 from .structure_factors import StructureFactors
+from .validate import Roi, Vector
 
 __all__ = [
     "Beam",
@@ -41,8 +41,8 @@ SHAPES = ("square", "round", "gauss", "tophat")
 CONVENTIONS = ("mosflm", "xds", "adxv", "denzo", "dials", "custom")
 #: Fluence for which a pixel's value is F^2 times geometry, photons/m^2.
 DEFAULT_FLUENCE = 125932015286227086360700780544.0
-
-Vector = tuple[float, float, float]
+#: Photon energy [eV] times wavelength [A], as the C program rounds it.
+EV_ANGSTROM = 12398.42
 
 
 def clock_seed() -> int:
@@ -81,8 +81,7 @@ def _seeds(instance: Any, names: str) -> None:
     for name in names.split():
         value = getattr(instance, name)
         if value is not None:
-            seed = validate.integer(name, value, low=-MAX_SEED, high=MAX_SEED)
-            _set(instance, **{name: seed})
+            _set(instance, **{name: validate.seed(name, value)})
 
 
 def _flags(instance: Any, names: str) -> None:
@@ -307,7 +306,10 @@ class Detector:
     thicksteps: int = 0
     abs_um: float | None = None
     mask: np.ndarray | None = None
-    roi: tuple[int, int, int, int] | None = None
+    roi: Roi | None = None
+
+    #: Given by `nbsim.simulation`, which knows the readers of files.
+    from_smv_header: ClassVar[Callable[..., Detector]]
 
     def __post_init__(self) -> None:
         for name in ("detpixels_f", "detpixels_s"):
@@ -338,26 +340,6 @@ class Detector:
         if self.roi is not None:
             _set(self, roi=self._checked_roi(self.roi))
 
-    @classmethod
-    def from_smv_header(cls, source: str | os.PathLike, **fields: Any) -> Detector:
-        """Build a detector from the header of an SMV image, as -img does.
-
-        Parameters
-        ----------
-        source
-            The file, or the text of a header.
-        **fields
-            Fields that win over the header.
-
-        Raises
-        ------
-        FileError
-            If the file cannot be read or the header names no image size.
-        """
-        from ..formats.smv_geometry import detector_fields
-
-        return cls(**{"convention": "mosflm", **detector_fields(source), **fields})
-
     @property
     def shape(self) -> tuple[int, int]:
         """Pixels (slow, fast) of the image."""
@@ -366,10 +348,17 @@ class Detector:
             self.detpixels_f or self._pixels(self.detsize_f_mm),
         )
 
+    @property
+    def bounds(self) -> Roi:
+        """First and last pixel of the region of interest, all inside the image."""
+        spixels, fpixels = self.shape
+        xmin, xmax, ymin, ymax = self.roi or (0, fpixels, 0, spixels)
+        return xmin, min(xmax, fpixels - 1), ymin, min(ymax, spixels - 1)
+
     def _pixels(self, size_mm: float) -> int:
         return max(1, math.ceil(size_mm / 1000.0 / (self.pixel_size_mm / 1000.0) - 0.5))
 
-    def _checked_roi(self, value: Any) -> tuple[int, int, int, int]:
+    def _checked_roi(self, value: Any) -> Roi:
         bounds = validate.sequence("roi", value, "xmin xmax ymin ymax")
         if len(bounds) != 4:
             raise ValueError(f"roi: expected xmin xmax ymin ymax, got {value!r}")

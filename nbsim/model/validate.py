@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 
+Vector = tuple[float, float, float]
+#: xmin, xmax, ymin, ymax in pixels, inclusive.
+Roi = tuple[int, int, int, int]
+#: The random numbers work modulo 2**31 - 1.
+MAX_SEED = 2**31 - 2
+
 
 def number(
     name: str,
@@ -71,6 +77,11 @@ def integer(
     return result
 
 
+def seed(name: str, value: Any) -> int:
+    """Return `value` if it can start the random numbers."""
+    return integer(name, value, low=-MAX_SEED, high=MAX_SEED)
+
+
 def flag(name: str, value: Any) -> bool:
     """Return `value` if it is True or False (numpy's included)."""
     if not isinstance(value, (bool, np.bool_)):
@@ -104,7 +115,7 @@ def table(name: str, value: Any, what: str) -> np.ndarray:
     return array
 
 
-def vector(name: str, value: Any) -> tuple[float, float, float]:
+def vector(name: str, value: Any) -> Vector:
     """Return `value` as three finite floats that are not all zero."""
     components = sequence(name, value, "three numbers")
     if len(components) != 3:

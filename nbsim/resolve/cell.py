@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model.models import Crystal
-from ..model.vectors import Vector, cross, dot, magnitude, radians, rotate_xyz, scaled
+from .vectors import Vector, cross, dot, magnitude, radians, rotate_xyz, scaled
 
 
 @dataclass(frozen=True)

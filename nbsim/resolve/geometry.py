@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..model.models import Beam, Detector, Goniometer
-from ..model.vectors import (
+from .vectors import (
     Vector,
     cross,
     dot,

@@ -6,24 +6,20 @@ The kernels have the same formula for one point (``kernels/reference/detector.py
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from ..model.vectors import dot
 from .geometry import Geometry
+from .run import Setup
+from .vectors import dot
 
-if TYPE_CHECKING:
-    from ..simulation import Simulation
 
-
-def positions(simulation: Simulation, Fdet: np.ndarray, Sdet: np.ndarray) -> np.ndarray:
+def positions(setup: Setup, Fdet: np.ndarray, Sdet: np.ndarray) -> np.ndarray:
     """Return the positions of points of the detector.
 
     Parameters
     ----------
-    simulation
-        The detector and its geometry.
+    setup
+        The run: its geometry.
     Fdet, Sdet
         Coordinates along fast and slow from the corner of the first pixel, m; arrays
         that fit each other.
@@ -33,12 +29,12 @@ def positions(simulation: Simulation, Fdet: np.ndarray, Sdet: np.ndarray) -> np.
     ndarray
         (..., 3) m, from the crystal.
     """
-    geometry = simulation.setup.geometry
+    geometry = setup.geometry
     fast, slow = np.array(geometry.fdet_vector), np.array(geometry.sdet_vector)
     flat = (
         Fdet[..., None] * fast + Sdet[..., None] * slow + np.array(geometry.pix0_vector)
     )
-    if not simulation.detector.curved:
+    if not setup.flags.curved:
         return flat
     radius = geometry.distance
     on_beam = radius * np.array(geometry.beam_vector)
@@ -57,13 +53,10 @@ def _turned(v: np.ndarray, axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
     )
 
 
-def scattering_length(
-    simulation: Simulation, Fdet: np.ndarray, Sdet: np.ndarray
-) -> np.ndarray:
+def scattering_length(setup: Setup, Fdet: np.ndarray, Sdet: np.ndarray) -> np.ndarray:
     """Return |s| = 1/d of points of the detector, 1/A, for the central beam."""
-    place = positions(simulation, Fdet, Sdet)
+    place = positions(setup, Fdet, Sdet)
     diffracted = place / np.linalg.norm(place, axis=-1, keepdims=True)
-    setup = simulation.setup
     s = diffracted - np.array(setup.geometry.beam_vector)
     return np.linalg.norm(s, axis=-1) / (setup.wavelength * 1e10)
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..images.noise import Generator, mosaic_umats, random_misset_rad
-from ..model.models import Beam, Crystal, Goniometer
-from ..model.vectors import Vector, magnitude, radians, rotate_axis, scaled
+from ..model.experiment import Experiment
+from ..model.models import Beam, Crystal, Detector, Goniometer, Sampling
+from ..model.structure_factors import StructureFactors
+from ..model.validate import Roi
 from .cell import Cell, resolve_cell
 from .geometry import Geometry, resolve_geometry
+from .random_numbers import Generator, mosaic_umats, random_misset_rad
 from .sources import Sources, resolve_sources
 from .steps import (
     Mosaicity,
@@ -27,9 +28,7 @@ from .steps import (
     recommended_oversample,
     sensor_layers,
 )
-
-if TYPE_CHECKING:
-    from ..simulation import Simulation
+from .vectors import Vector, magnitude, radians, rotate_axis, scaled
 
 #: Squared classical electron radius, m^2 (Thomson cross section).
 R_E_SQR = 7.94079248018965e-30
@@ -38,14 +37,39 @@ AVOGADRO = 6.02214179e23
 WATER_F, WATER_MW, WATER_DENSITY = 2.57, 18.0, 1e6
 
 
+@dataclass(frozen=True)
+class Flags:
+    """The switches of a run, as the models have them."""
+
+    curved: bool
+    point_pixel: bool
+    nopolar: bool
+    oversample_thick: bool
+    oversample_polar: bool
+    oversample_omega: bool
+    phi_carryover: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Setup:
     """A run in SI units, with nothing left to choose.
 
     Attributes
     ----------
-    geometry, cell, sources, phi, mosaicity, sensor
+    model
+        "c" or "physical".
+    geometry, cell, sources, phi, mosaicity, sensor, flags, structure_factors
         See their classes.
+    shape, fudge
+        Of the crystal.
+    polarization
+        Kahn factor.
+    dmin
+        Resolution limit, m; 0: none.
+    bounds
+        Pixels to render: xmin, xmax, ymin, ymax, inclusive, inside the image.
+    mask
+        (slow, fast), 0 where nothing is rendered; None: no mask.
     phi0
         Start of the rotation, rad.
     misset_rad
@@ -72,7 +96,16 @@ class Setup:
         One sentence each.
     """
 
+    model: str
+    flags: Flags
+    structure_factors: StructureFactors
     geometry: Geometry
+    bounds: Roi
+    mask: np.ndarray | None
+    shape: str
+    fudge: float
+    polarization: float
+    dmin: float
     cell: Cell
     sources: Sources
     phi: Steps
@@ -93,6 +126,16 @@ class Setup:
     random_misset_seed: int | None
     mosaic_seed: int
     warnings: tuple[str, ...]
+
+    @property
+    def rendered(self) -> np.ndarray:
+        """(slow, fast) bool: the pixels that region of interest and mask leave."""
+        xmin, xmax, ymin, ymax = self.bounds
+        rendered = np.zeros((self.geometry.spixels, self.geometry.fpixels), bool)
+        rendered[ymin : ymax + 1, xmin : xmax + 1] = True
+        if self.mask is not None:
+            rendered &= self.mask != 0
+        return rendered
 
     def noise_generator(self) -> Generator:
         """Return the random numbers as orientation and domains leave them.
@@ -245,7 +288,19 @@ def _phi0(goniometer: Goniometer) -> float:
     return radians(goniometer.phi_deg)
 
 
-def resolve(simulation: Simulation) -> Setup:
+def _flags(beam: Beam, detector: Detector, sampling: Sampling) -> Flags:
+    return Flags(
+        curved=detector.curved,
+        point_pixel=detector.point_pixel,
+        nopolar=beam.nopolar,
+        oversample_thick=sampling.oversample_thick,
+        oversample_polar=sampling.oversample_polar,
+        oversample_omega=sampling.oversample_omega,
+        phi_carryover=sampling.phi_carryover,
+    )
+
+
+def resolve(experiment: Experiment) -> Setup:
     """Make every choice that the models leave open.
 
     Raises
@@ -253,8 +308,9 @@ def resolve(simulation: Simulation) -> Setup:
     ValueError
         When the models contradict each other.
     """
-    crystal, beam = simulation.crystal, simulation.beam
-    geometry = resolve_geometry(simulation.detector, beam, simulation.goniometer)
+    crystal, beam, detector = experiment.crystal, experiment.beam, experiment.detector
+    goniometer, sampling = experiment.goniometer, experiment.sampling
+    geometry = resolve_geometry(detector, beam, goniometer)
     warnings = list(geometry.warnings)
     generator = Generator()
     misset_rad = _misset(crystal, generator)
@@ -266,25 +322,32 @@ def resolve(simulation: Simulation) -> Setup:
     recommended = recommended_oversample(
         xtalsize_max, wavelength, geometry.distance, geometry.pixel_size
     )
-    oversample, too_coarse = _oversample(
-        simulation.sampling.oversample, recommended, xtalsize_max
-    )
+    oversample, too_coarse = _oversample(sampling.oversample, recommended, xtalsize_max)
     mosaicity = mosaic_domains(crystal)
     random_seed = crystal.misset_seed if crystal.misset_deg == "random" else None
-    sensor = sensor_layers(simulation.detector)
+    sensor = sensor_layers(detector)
     sources = resolve_sources(beam, geometry)
     fluence, flux = _fluence(beam)
     water_size = crystal.water_um / 1e6
-    interpolate = simulation.sampling.interpolate
+    interpolate = sampling.interpolate
     if interpolate is None:
         # C quirk: decided before a crystal size in mm becomes a number of cells.
         interpolate = min(crystal.Na, crystal.Nb, crystal.Nc) <= 2
     return Setup(
+        model=experiment.model,
+        flags=_flags(beam, detector, sampling),
+        structure_factors=experiment.structure_factors,
         geometry=geometry,
+        bounds=detector.bounds,
+        mask=detector.mask,
+        shape=crystal.shape,
+        fudge=crystal.fudge,
+        polarization=beam.polarization,
+        dmin=sampling.dmin_A * 1e-10,
         cell=cell,
         sources=sources,
-        phi=phi_steps(simulation.goniometer),
-        phi0=_phi0(simulation.goniometer),
+        phi=phi_steps(goniometer),
+        phi0=_phi0(goniometer),
         mosaicity=mosaicity,
         sensor=sensor,
         misset_rad=misset_rad,
@@ -292,7 +355,7 @@ def resolve(simulation: Simulation) -> Setup:
         N_cells=N_cells,
         oversample=oversample,
         recommended_oversample=recommended,
-        interpolate=interpolate and simulation.structure_factors.F is not None,
+        interpolate=interpolate and experiment.structure_factors.F is not None,
         fluence=fluence,
         flux=flux,
         wavelength=wavelength,

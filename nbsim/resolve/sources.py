@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model.models import Beam
-from ..model.vectors import Vector, rotate_axis, scaled, unit
 from .geometry import Geometry
 from .steps import Steps, spread_steps
+from .vectors import Vector, rotate_axis, scaled, unit
 
 #: Distance of a generated source, m; only its direction matters.
 SOURCE_DISTANCE = 10.0

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from ..model.models import Crystal, Detector, Goniometer
-from ..model.vectors import radians
+from .vectors import radians
 
 
 @dataclass(frozen=True)

@@ -4,58 +4,52 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..backends.protocol import Result
 from ..model.structure_factors import StructureFactors
+from ..resolve.run import Setup
 from .pixel import MOST_EVALUATIONS
-
-if TYPE_CHECKING:
-    from ..backends.driver import Result
-    from ..simulation import Simulation
 
 Range = tuple[int, int]
 
 
-def explain(simulation: Simulation, result: Result) -> str:
+def explain(setup: Setup, result: Result) -> str:
     """Say where interpolation ended, which indices it missed, and what follows.
 
     Parameters
     ----------
-    simulation, result
+    setup, result
         A run with ``result.out_of_range``.
     """
     assert result.out_of_range is not None
     fast, slow = result.out_of_range
-    rendered = simulation.rendered
+    rendered = setup.rendered
     after = int(rendered.reshape(-1)[slow * rendered.shape[1] + fast :].sum())
     place = f"interpolation ended at pixel {fast} {slow} (fast, slow)"
     end = (
         f"one evaluation ran out of the list; from it on {after} of "
         f"{int(rendered.sum())} pixels take the nearest F, as in nanoBragg"
     )
-    hkl = _failed_index(simulation, result)
+    hkl = _failed_index(setup, result)
     if hkl is None:
         return f"{place}: {end}"
-    return f"{place}, {_missing(hkl, simulation.structure_factors)}: {end}"
+    return f"{place}, {_missing(hkl, setup.structure_factors)}: {end}"
 
 
-def _failed_index(
-    simulation: Simulation, result: Result
-) -> tuple[float, float, float] | None:
+def _failed_index(setup: Setup, result: Result) -> tuple[float, float, float] | None:
     """Return h, k, l of the evaluation that ran out; None if it cannot be kept."""
     from ..kernels.reference import record as columns
     from ..kernels.reference.pixel_trace import record_pixel
 
     assert result.out_of_range is not None
-    setup = simulation.setup
     evaluations = setup.steps * setup.sensor.thicksteps
     if evaluations > MOST_EVALUATIONS:
         return None
     fast, slow = result.out_of_range
-    before = simulation.rendered.reshape(-1)[: slow * setup.geometry.fpixels + fast]
-    first = simulation.sampling.phi_carryover and not before.any()
+    before = setup.rendered.reshape(-1)[: slow * setup.geometry.fpixels + fast]
+    first = setup.flags.phi_carryover and not before.any()
     job, _ = result.solid_angles
     rows = np.full((evaluations, columns.COLUMNS), np.nan)
     record_pixel(fast, slow, True, first, job, rows)

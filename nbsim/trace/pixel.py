@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model import validate
-from ..model.vectors import Vector, cross, dot, scaled
+from ..model.validate import Vector
 from ..resolve.run import R_E_SQR, Setup
+from ..resolve.vectors import cross, dot, scaled
 
 if TYPE_CHECKING:
-    from ..backends.driver import Roi
     from ..kernels.params import Job, Pixels
-    from ..simulation import Simulation
 
 Value = int | float | tuple[float, ...]
 #: Evaluations that a trace holds in memory, about 1 GB.
@@ -90,13 +89,13 @@ class Trace:
     I_background: float
 
 
-def trace_pixel(simulation: Simulation, slow: int, fast: int) -> Trace:
+def trace_pixel(setup: Setup, slow: int, fast: int) -> Trace:
     """Evaluate one pixel and keep all numbers.
 
     Parameters
     ----------
-    simulation
-        The image that the pixel belongs to. With ``phi_carryover`` or interpolation
+    setup
+        The run that the pixel belongs to. With ``phi_carryover`` or interpolation
         the pixel is in the state that the pixels before it leave behind.
     slow, fast
         The pixel.
@@ -110,18 +109,16 @@ def trace_pixel(simulation: Simulation, slow: int, fast: int) -> Trace:
     from ..kernels.reference.pixel_trace import record_pixel
     from ..kernels.reference.record import COLUMNS, LAYER
 
-    check_pixel(simulation, slow, fast)
-    setup = simulation.setup
+    check_pixel(setup, slow, fast)
     evaluations = setup.steps * setup.sensor.thicksteps
     if evaluations > MOST_EVALUATIONS:
         raise ValueError(
             f"a trace of this simulation has {evaluations} evaluations per pixel; "
             f"at most {MOST_EVALUATIONS} can be kept"
         )
-    job = driver.build_job(simulation, setup)
-    roi = _rendered(simulation)
-    pixels = driver.build_pixels(simulation, setup, roi)
-    interpolate, first = _state_before(simulation, (slow, fast), job, pixels, roi)
+    job = driver.build_job(setup)
+    pixels = driver.build_pixels(setup, setup.bounds)
+    interpolate, first = _state_before(setup, (slow, fast), job, pixels)
     record = np.full((evaluations, COLUMNS), np.nan)
     value = record_pixel(fast, slow, interpolate, first, job, record)
     record = record[~np.isnan(record[:, LAYER])]
@@ -144,39 +141,31 @@ def trace_pixel(simulation: Simulation, slow: int, fast: int) -> Trace:
     )
 
 
-def check_pixel(simulation: Simulation, slow: int, fast: int) -> None:
+def check_pixel(setup: Setup, slow: int, fast: int) -> None:
     """Refuse a pixel that is not rendered, and say why it is not."""
-    detector = simulation.detector
-    spixels, fpixels = detector.shape
+    geometry = setup.geometry
     name = f"trace pixel slow {slow}, fast {fast}"
-    for axis, index, count in (("slow", slow, spixels), ("fast", fast, fpixels)):
+    for axis, index, count in (
+        ("slow", slow, geometry.spixels),
+        ("fast", fast, geometry.fpixels),
+    ):
         if not 0 <= validate.integer(axis, index) < count:
             raise ValueError(
                 f"{name}: outside the detector, whose {axis} pixels are "
                 f"0 to {count - 1}"
             )
-    xmin, xmax, ymin, ymax = _rendered(simulation)
+    xmin, xmax, ymin, ymax = setup.bounds
     if not (xmin <= fast <= xmax and ymin <= slow <= ymax):
         raise ValueError(
             f"{name}: outside the region of interest, slow {ymin} to {ymax}, "
             f"fast {xmin} to {xmax}"
         )
-    if detector.mask is not None and not detector.mask[slow, fast]:
+    if setup.mask is not None and not setup.mask[slow, fast]:
         raise ValueError(f"{name}: under the mask, so that it is not rendered")
 
 
-def _rendered(simulation: Simulation) -> Roi:
-    spixels, fpixels = simulation.detector.shape
-    xmin, xmax, ymin, ymax = simulation.setup.geometry.roi
-    return xmin, min(xmax, fpixels - 1), ymin, min(ymax, spixels - 1)
-
-
 def _state_before(
-    simulation: Simulation,
-    pixel: tuple[int, int],
-    job: Job,
-    pixels: Pixels,
-    roi: Roi,
+    setup: Setup, pixel: tuple[int, int], job: Job, pixels: Pixels
 ) -> tuple[bool, bool]:
     """Return whether interpolation is on, and whether no phi loop has run yet.
 
@@ -186,9 +175,10 @@ def _state_before(
     from ..backends.driver import pixel_at, render
     from ..kernels.reference.pixel_cpu import render_pixel
 
-    interpolate = simulation.setup.interpolate
-    first = simulation.sampling.phi_carryover
-    scratch = np.zeros(simulation.detector.shape, np.float32)
+    interpolate = setup.interpolate
+    first = setup.flags.phi_carryover
+    geometry = setup.geometry
+    scratch = np.zeros((geometry.spixels, geometry.fpixels), np.float32)
     rank = 0
     while first:
         fpixel, spixel = pixel_at(rank, pixels, job.det.fpixels)
@@ -199,9 +189,9 @@ def _state_before(
         )
         rank += 1
     if interpolate:
-        xmin, xmax, ymin, _ = roi
+        xmin, xmax, ymin, _ = setup.bounds
         rows = (xmin, xmax, ymin, pixel[0])
-        reached = render(simulation, scratch, rows, backend="cpu")
+        reached = render(setup, scratch, rows, backend="cpu")
         if reached.out_of_range is not None:
             fpixel, spixel = reached.out_of_range
             interpolate = (spixel, fpixel) >= pixel

@@ -3,8 +3,6 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ import numpy as np
 from nbsim.backends import cuda as render_cuda
 from nbsim.backends import driver
 from nbsim.backends.device import simulated
+from nbsim.backends.protocol import Clock
 from nbsim.simulation import Simulation
 from nbsim.tools.benchmark.measure import Disagreement
 
@@ -46,27 +45,27 @@ def device_times(
     """
     spixels, fpixels = simulation.detector.shape
     setup = simulation.setup
-    job = driver.build_job(simulation, setup)
-    pixels = driver.build_pixels(simulation, setup, (0, fpixels - 1, 0, spixels - 1))
+    job = driver.build_job(setup)
+    pixels = driver.build_pixels(setup, (0, fpixels - 1, 0, spixels - 1))
     backend = render_cuda.CudaBackend(
-        simulation, job, pixels, image.reshape(-1), [index], precision
+        setup, job, pixels, image.reshape(-1), [index], precision
     )
-    (device,) = backend._devices
+    (device,) = backend.devices
     kernels, uploads, downloads = [], [], []
-    with device._current() as cuda:
-        clock = host_clock(cuda) if simulated() else event_clock(cuda)
-        for _ in range(times):
-            began = time.perf_counter()
-            device._send(cuda, job, pixels)
-            cuda.synchronize()
-            uploads.append(time.perf_counter() - began)
+    with device.current() as cuda:
+        clock = HostClock() if simulated() else EventClock(cuda)
+    for _ in range(times):
+        began = time.perf_counter()
+        device.send()
+        uploads.append(time.perf_counter() - began)
+    backend.listen(clock)
     # The first one compiles and learns the device's speed.
     for _ in range(times + 1):
-        with timed_launches(device, clock) as spent:
-            if backend(0, pixels.count, setup.interpolate) < pixels.count:
-                raise Disagreement("an index outside the list ended interpolation")
-        kernels.append(sum(spent))
-    with device._current() as cuda:
+        clock.seconds = 0.0
+        if backend(0, pixels.count, setup.interpolate) < pixels.count:
+            raise Disagreement("an index outside the list ended interpolation")
+        kernels.append(clock.seconds)
+    with device.current() as cuda:
         values = cuda.to_device(image.reshape(-1))
         for _ in range(times):
             began = time.perf_counter()
@@ -76,86 +75,58 @@ def device_times(
     return median(kernels[1:]), median(uploads), median(downloads)
 
 
-class Clock:
-    """Stands in for `numba.cuda` in a launch, which waits for the device at its end.
+class HostClock(Clock):
+    """Adds up the seconds of launches by the host's clock.
+
+    For the simulator: its events do not tell time.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._began = 0.0
+
+    def before(self) -> None:
+        """Begin."""
+        self._began = time.perf_counter()
+
+    def after(self) -> None:
+        """Add the time since then."""
+        self.seconds += time.perf_counter() - self._began
+
+
+class EventClock(Clock):
+    """Adds up the seconds of launches by the device's own events.
 
     Parameters
     ----------
     cuda
-        The module.
-    start
-        Called before the launch.
-    stop
-        Called after it, before the device has finished; returns a function for the
-        seconds, to be called when it has.
+        The module, with the device as the current one.
     """
 
-    def __init__(
-        self,
-        cuda: Any,
-        start: Callable[[], None],
-        stop: Callable[[], Callable[[], float]],
-    ) -> None:
-        self._cuda = cuda
-        self.start = start
-        self._stop = stop
+    def __init__(self, cuda: Any) -> None:
         self.seconds = 0.0
+        self._cuda = cuda
+        self._begin, self._end = cuda.event(timing=True), cuda.event(timing=True)
+        self._ballast = cuda.device_array((1, BALLAST), np.float64)
 
-    def synchronize(self) -> None:
-        """Wait for the device, and know the time."""
-        seconds = self._stop()
-        self._cuda.synchronize()
-        self.seconds = seconds()
+    def before(self) -> None:
+        """Keep the device busy until the launch is queued, then begin.
 
+        Otherwise the first event passes at once, and a short kernel's time is that of
+        its launch.
+        """
+        from nbsim.kernels.cuda import kernels as pixel_cuda
 
-def event_clock(cuda: Any) -> Clock:
-    """Return a clock of the device's own events."""
-    from nbsim.kernels.cuda import kernels as pixel_cuda
-
-    begin, end = cuda.event(timing=True), cuda.event(timing=True)
-    ballast = cuda.device_array((1, BALLAST), np.float64)
-    grid = (-(-BALLAST // render_cuda.THREADS_PER_BLOCK), 1)
-
-    def start() -> None:
-        # The device is kept busy until the launch is queued: otherwise the first
-        # event passes at once, and a short kernel's time is that of its launch.
+        threads = render_cuda.THREADS_PER_BLOCK
+        grid = (-(-BALLAST // threads), 1)
         for _ in range(BALLAST_LAUNCHES):
-            pixel_cuda.fill[grid, render_cuda.THREADS_PER_BLOCK](  # pyright: ignore
-                ballast, 0.0
-            )
-        begin.record()
+            pixel_cuda.fill[grid, threads](self._ballast, 0.0)  # pyright: ignore
+        self._begin.record()
 
-    def stop() -> Callable[[], float]:
-        end.record()
-        return lambda: cuda.event_elapsed_time(begin, end) * 1e-3
+    def queued(self) -> None:
+        """Note where the launch ends."""
+        self._end.record()
 
-    return Clock(cuda, start, stop)
-
-
-def host_clock(cuda: Any) -> Clock:
-    """Return a clock of the host, for the simulator: its events do not tell time."""
-    began = 0.0
-
-    def start() -> None:
-        nonlocal began
-        began = time.perf_counter()
-
-    return Clock(cuda, start, lambda: lambda: time.perf_counter() - began)
-
-
-@contextmanager
-def timed_launches(device: Any, clock: Clock) -> Iterator[list[float]]:
-    """Time every launch that adds terms, inside the block; yield their seconds."""
-    launch = device._launch
-    spent: list[float] = []
-
-    def timed(cuda: Any, work: Any, interpolate: bool, sums: Any) -> None:
-        clock.start()
-        launch(clock, work, interpolate, sums)
-        spent.append(clock.seconds)
-
-    device._launch = timed
-    try:
-        yield spent
-    finally:
-        device._launch = launch
+    def after(self) -> None:
+        """Add the time between the two."""
+        self.seconds += self._cuda.event_elapsed_time(self._begin, self._end) * 1e-3

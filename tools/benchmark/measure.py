@@ -22,10 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nbsim.command.command_line import Output, read_command_line
 from nbsim.errors import FileError
 from nbsim.formats.smv import read_smv, write_smv
 from nbsim.images.noise import poisson_noise
+from nbsim.model.experiment import Experiment
+from nbsim.options.command_line import Output, read_command_line
 from nbsim.simulation import Simulation
 from nbsim.tools.benchmark.workloads import ONE_PIXEL, Workload
 
@@ -301,7 +302,7 @@ def measure_noise(
 ) -> tuple[float, Timing, Timing, Timing, Timing]:
     """Return the same for the noise image: its cost to C is what -nonoise saves."""
     nbsim = nbsim_program(how.threads, how.precision, how.device)
-    output = read_command_line(words).output
+    output = read_command_line(words, Experiment).output
     image = simulation.render(
         backend=how.device, threads=how.threads, precision=how.precision
     )

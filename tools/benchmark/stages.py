@@ -48,10 +48,11 @@ def _run(stages: Stages, words: Sequence[str]) -> dict[str, float]:
 
     stages.done("numba")
     from nbsim.command import program
-    from nbsim.command.command_line import read_command_line
+    from nbsim.options.command_line import read_command_line
+    from nbsim.simulation import Simulation
 
     stages.done("nbsim")
-    command = read_command_line(words)
+    command = read_command_line(words, Simulation)
     output = command.output
     assert command.simulation.setup
     stages.done("command line")

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nbsim.command.command_line import DIRECTIONS, FIELDS, PIVOTS, SWITCHES
-from nbsim.command.options import GROUPS, OPTIONS, Option
+from nbsim.options import GROUPS, OPTIONS, Option
+from nbsim.options.command_line import DIRECTIONS, FIELDS, PIVOTS, SWITCHES
 
 CLASSES = {
     "crystal": "Crystal",

@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from nbsim.command.options import EXACT, build_parser
+from nbsim.options import EXACT, build_parser
 
 #: Shell and the name under which it looks for the completion of ``nbsim``.
 FILES = {"bash": "bash/nbsim", "zsh": "zsh/_nbsim", "fish": "fish/nbsim.fish"}

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from nbsim.command.options import find_option, parse
 from nbsim.errors import FileError
 from nbsim.formats.files import replace_when_complete
+from nbsim.options import find_option, parse
 from nbsim.tools.both_programs import INPUTS
 from nbsim.tools.command import write_text
 from nbsim.tools.golden.cases import Case, read_cases

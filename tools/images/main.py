@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from nbsim.command.options import parse
 from nbsim.errors import FileError
+from nbsim.options import parse
 from nbsim.tools.both_programs import C_BIN, absolute_inputs, own_outputs
 from nbsim.tools.command import (
     DIVERGED,

@@ -82,8 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    from nbsim.command.command_line import read_command_line
     from nbsim.command.trace_files import phi_text_rows, text_rows
+    from nbsim.options.command_line import read_command_line
+    from nbsim.simulation import Simulation
 
     own, extra = split_arguments(words)
     options = build_parser().parse_args(own)
@@ -93,7 +94,7 @@ def _run(words: list[str]) -> int:
     if options.phi_carryover:
         extra = [*extra, "-phi_carryover"]
     nbsim_words = command_words(options.config, extra)
-    command = read_command_line(nbsim_words)
+    command = read_command_line(nbsim_words, Simulation)
     slow, fast = options.pixel
     trace = command.simulation.trace(slow, fast)
     image = _image_value(command.simulation, options, trace)

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..formats.hkl import read_hkl
-from ..images.noise import Generator, mosaic_umats, poisson_noise, random_misset_rad
+from ..images.noise import poisson_noise
 from ..images.scaling import int_image, pgm_image, statistics
 from ..model.models import Crystal, Detector, Sampling
 from ..model.structure_factors import StructureFactors
+from ..resolve.random_numbers import Generator, mosaic_umats, random_misset_rad
 from ..simulation import Simulation
 
 

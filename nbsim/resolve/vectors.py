@@ -6,8 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-Vector = tuple[float, float, float]
-
+from ..model.validate import Vector
 
 #: Degrees in a radian. C divides by this product; multiplying by pi / 180
 #: instead can move a quotient such as osc / phistep across a whole number.

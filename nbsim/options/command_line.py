@@ -8,7 +8,7 @@ import os
 import shlex
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..backends.device import parse_device
 from ..errors import FileError, UsageError
@@ -16,13 +16,19 @@ from ..formats.hkl import read_fdump, read_hkl
 from ..formats.smv import SmvImage
 from ..formats.smv_geometry import header_fields, read_header_image
 from ..formats.textfiles import read_matrix, read_sources, read_stol
-from ..model.models import Beam, Crystal, Detector, Goniometer, Sampling, clock_seed
+from ..model.experiment import Experiment
+from ..model.models import (
+    EV_ANGSTROM,
+    Beam,
+    Crystal,
+    Detector,
+    Goniometer,
+    Sampling,
+    clock_seed,
+)
 from ..model.structure_factors import StructureFactors
-from ..simulation import Simulation
-from .options import parse
+from . import parse
 
-#: Photon energy [eV] times wavelength [A], as the C program rounds it.
-EV_ANGSTROM = 12398.42
 DUMP_FILE = "Fdump.bin"
 
 
@@ -56,15 +62,19 @@ class Output:
     trace_format: str = "text"
 
 
+Kind = TypeVar("Kind", bound=Experiment)
+
+
 @dataclasses.dataclass(frozen=True)
-class CommandLine:
+class CommandLine(Generic[Kind]):
     """A command line, understood: models, files and what to tell the user.
 
-    `inputs` has the file read for each option.
+    `simulation` is of the class that `read_command_line` was asked for; `inputs` has
+    the file read for each option.
     """
 
     words: tuple[str, ...]
-    simulation: Simulation
+    simulation: Kind
     output: Output
     inputs: dict[str, str]
     notes: tuple[str, ...]
@@ -363,7 +373,7 @@ def _check_unused_stols(reader: _Reader) -> None:
         )
 
 
-def read_command_line(args: str | Sequence[str]) -> CommandLine:
+def read_command_line(args: str | Sequence[str], kind: type[Kind]) -> CommandLine[Kind]:
     """Understand a nanoBragg command line and read the files it names.
 
     Parameters
@@ -371,6 +381,8 @@ def read_command_line(args: str | Sequence[str]) -> CommandLine:
     args
         One string, split as a shell does, or a sequence of words; without the
         program's name.
+    kind
+        What to make of the models: `Experiment`, or a class that can do more.
 
     Raises
     ------
@@ -395,12 +407,15 @@ def read_command_line(args: str | Sequence[str]) -> CommandLine:
     for name, values in events:
         reader.take(name, values)
     _check_unused_stols(reader)
-    return _build(words, reader, headers)
+    return _build(words, reader, headers, kind)
 
 
 def _build(
-    words: tuple[str, ...], reader: _Reader, headers: dict[str, SmvImage]
-) -> CommandLine:
+    words: tuple[str, ...],
+    reader: _Reader,
+    headers: dict[str, SmvImage],
+    kind: type[Kind],
+) -> CommandLine[Kind]:
     crystal, detector = reader.values["crystal"], reader.values["detector"]
     if "cell" not in crystal and "mat" not in reader.files:
         raise UsageError(
@@ -436,7 +451,7 @@ def _build(
     _check_sizes(headers, Detector(**detector).shape)
     if "mask" in headers:
         detector["mask"] = headers["mask"].pixels
-    simulation = Simulation(
+    simulation = kind(
         crystal=Crystal(**crystal),
         structure_factors=factors,
         beam=Beam(**reader.values["beam"]),

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What a backend is asked for, and what a run gives back."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..kernels.params import Job, Pixels
+
+
+class Clock:
+    """Told about every launch of kernels; this one does not care.
+
+    The benchmark gives a backend one that does.
+    """
+
+    def before(self) -> None:
+        """Note that a launch comes next."""
+
+    def queued(self) -> None:
+        """Note that it has been handed over, and may still be running."""
+
+    def after(self) -> None:
+        """Note that it is finished."""
+
+
+class Backend(Protocol):
+    """Renders pixels by rank, their number in raster order among those rendered.
+
+    A backend is made for one run and writes into that run's image. It keeps no state
+    from call to call that a result depends on: the driver may ask for any ranks.
+
+    Attributes
+    ----------
+    name
+        What the user is told, such as "cpu" or "cuda:0".
+    """
+
+    name: str
+
+    def listen(self, clock: Clock) -> None:
+        """Tell a clock about every launch from now on."""
+        ...
+
+    @property
+    def ranks_per_call(self) -> int | None:
+        """How many ranks a call should have; None: whatever the driver thinks."""
+        ...
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Return the context in which the driver calls."""
+        ...
+
+    def first_pixel(self, rank: int, interpolate: bool) -> tuple[bool, bool]:
+        """Render a pixel for which no phi loop has run yet.
+
+        Returns
+        -------
+        interpolate, first
+            Whether interpolation is still on, and still no phi loop has run.
+        """
+        ...
+
+    def __call__(self, start: int, stop: int, interpolate: bool) -> int:
+        """Render ranks `start` to `stop`.
+
+        Returns
+        -------
+        int
+            The first rank that left the list while interpolating, or `stop`.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A rendered image and how it came about.
+
+    Attributes
+    ----------
+    image
+        (slow, fast) float32, photons.
+    solid_angles
+        What `omega_sum` needs.
+    backend
+        "cpu", or "cuda:N" with the number of the device (or devices, "cuda:0,1").
+    seconds
+        Time spent in the kernels.
+    out_of_range
+        (fast, slow) of the pixel where an index outside the list turned
+        interpolation off; None when that did not happen.
+    why_double
+        Why double precision was used although single was asked for; else None.
+    """
+
+    image: np.ndarray
+    solid_angles: tuple[Job, Pixels]
+    backend: str
+    seconds: float
+    out_of_range: tuple[int, int] | None
+    why_double: str | None
+
+    @functools.cached_property
+    def omega_sum(self) -> float:
+        """Sum of the solid angle over pixels, layers and subpixels, sr.
+
+        Worked out when asked for: a loop over frames does not need it.
+        """
+        from ..kernels.cpu.tiles import omega_sum
+        from .cpu_arguments import run_record, tile_scratch
+
+        job, pixels = self.solid_angles
+        run, curved = run_record(job, pixels), job.det.curved_detector or None
+        return omega_sum(tile_scratch(), run, pixels.active, curved)

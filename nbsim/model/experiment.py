@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The models of one simulation together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import validate
+from .models import Beam, Crystal, Detector, Goniometer, Sampling
+from .structure_factors import StructureFactors
+
+MODELS = ("c", "physical")
+MODEL_CLASSES = {
+    "crystal": Crystal,
+    "structure_factors": StructureFactors,
+    "beam": Beam,
+    "detector": Detector,
+    "goniometer": Goniometer,
+    "sampling": Sampling,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A crystal in a beam in front of a detector, as a person describes it.
+
+    Attributes
+    ----------
+    crystal, structure_factors, beam, detector, goniometer, sampling
+        The models.
+    model
+        "c": nanoBragg's arithmetic with its oddities.
+    """
+
+    crystal: Crystal
+    structure_factors: StructureFactors = StructureFactors()
+    beam: Beam = Beam()
+    detector: Detector = Detector()
+    goniometer: Goniometer = Goniometer()
+    sampling: Sampling = Sampling()
+    model: str = "c"
+
+    def __post_init__(self) -> None:
+        for name, kind in MODEL_CLASSES.items():
+            validate.instance(name, getattr(self, name), kind)
+        validate.choice("model", self.model, MODELS)
+        if self.model == "physical":
+            raise ValueError("model physical: not available yet, use model c")
