@@ -9,7 +9,7 @@ from nbsim import StructureFactors
 from nbsim.backends import cpu_arguments
 from nbsim.backends.cpu_functions import LaneLoop
 from nbsim.kernels import params
-from nbsim.kernels.cpu import lanes
+from nbsim.kernels.cpu import lanes, lanes_listed, lanes_single
 
 PROTOTYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64,
@@ -56,6 +56,20 @@ def prepared(name, listed, precision="double"):
         shape = cpu_arguments.narrowed(shape)
     lookup = cpu_arguments.nearest_lookup(given, precision)
     return xtal, given, shape, lookup, shape_factor * lookup.factor
+
+
+def adding_loop(listed, precision="double"):
+    """Return the innermost loop that adds terms."""
+    if precision == "single":
+        one, many = lanes_single.add_terms_single, lanes_single.add_listed_terms_single
+    else:
+        one, many = lanes.add_terms, lanes_listed.add_listed_terms
+    return many if listed else one
+
+
+def multiplying_loop(listed):
+    """Return the innermost loop of the -oversample_ options."""
+    return lanes_listed.multiply_listed_terms if listed else lanes.multiply_terms
 
 
 def call_loop(function, shape, lookup, s, total, cell_vectors, **given):

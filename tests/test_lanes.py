@@ -6,15 +6,17 @@ import pytest
 from lane_examples import (
     CRYSTALS,
     SINGLE_SHAPES,
+    adding_loop,
     call_loop,
     crystal,
     factors,
+    multiplying_loop,
     prepared,
 )
 
 from nbsim.backends import cpu_arguments
 from nbsim.kernels import params
-from nbsim.kernels.cpu import lanes, lanes_cubic, lanes_single
+from nbsim.kernels.cpu import lanes_cubic
 from nbsim.kernels.reference import lattice
 from nbsim.kernels.reference.structure_factor import interpolated_F, nearest_F
 from nbsim.tools.tolerances import (
@@ -98,7 +100,7 @@ def test_add_terms(name, listed):
         cell_vectors = cells(70 if n < 100 else 6)
         s = scattering(n)
         total = np.full(n, 7.0 / factor)
-        call_loop(lanes.add_terms, shape, lookup, s, total, cell_vectors)
+        call_loop(adding_loop(listed), shape, lookup, s, total, cell_vectors)
         F_latt, F_cell = terms_by_pixel(s, cell_vectors, xtal, hkl_arguments(given))
         expected = 7.0 + np.sum((F_latt * F_cell) ** 2, axis=0)
         check_sums(total * factor, expected, term_peak(xtal, given))
@@ -116,7 +118,7 @@ def test_multiply_terms(name, listed, water):
         weight = np.random.default_rng(6).uniform(0.5, 1.5, n)
         total = np.full(n, 7.0)
         call_loop(
-            lanes.multiply_terms,
+            multiplying_loop(listed),
             *(shape, lookup, s, total, cell_vectors),
             weight=weight,
             factor=factor,
@@ -139,7 +141,8 @@ def test_add_terms_single(name, listed):
         cell_vectors = cells(70 if n < 100 else 6)
         s = scattering(n)
         total = np.full(n, 7.0 / factor)
-        call_loop(lanes_single.add_terms_single, shape, lookup, s, total, cell_vectors)
+        loop = adding_loop(listed, "single")
+        call_loop(loop, shape, lookup, s, total, cell_vectors)
         F_latt, F_cell = terms_by_pixel(s, cell_vectors, xtal, hkl_arguments(given))
         expected = 7.0 + np.sum((F_latt * F_cell) ** 2, axis=0)
         local = (F_latt * F_cell) ** 2
@@ -206,7 +209,7 @@ def test_half_indices_go_down(name, listed):
     s = np.array([h, np.full(8, 1.3), np.full(8, 0.2)])
     cell = np.eye(3)[None]
     total = np.zeros(8)
-    call_loop(lanes.add_terms, shape, lookup, s, total, cell)
+    call_loop(adding_loop(listed), shape, lookup, s, total, cell)
     F_latt, F_cell = terms_by_pixel(s, cell, xtal, hkl_arguments(given))
     expected = np.sum((F_latt * F_cell) ** 2, axis=0)
     assert total * factor == pytest.approx(expected, rel=TWIN_RELATIVE)

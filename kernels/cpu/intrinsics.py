@@ -118,16 +118,6 @@ def scale_by_power_of_two64(typing_context, bits, n_bits):
 
 
 @intrinsic
-def subtract64(typing_context, x, y):
-    """Return x - y of uint64, without numba's widening."""
-
-    def codegen(context, builder, signature, arguments):
-        return builder.sub(arguments[0], arguments[1])
-
-    return types.uint64(types.uint64, types.uint64), codegen
-
-
-@intrinsic
 def scale_by_power_of_two32(typing_context, bits, n_bits):
     """Return bits + (n_bits << 23): multiplies a float32 by 2^n."""
 

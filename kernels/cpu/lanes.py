@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Loops over a tile of pixels, one pixel per vector lane, for every orientation.
 
-`spot`, `nearest` and `place_in_table` are chosen by the type of their last
-argument when numba compiles a loop: one function per shape and lookup, without
-a branch inside. Arrays never overlap (`intrinsics.vector_loop`).
+`spot`, `nearest` and `is_dark` are chosen by the type of their last argument when
+numba compiles a loop: one function per shape and lookup, without a branch inside.
+Arrays never overlap (`intrinsics.vector_loop`). Here every reflection has the same F;
+`lanes_listed` has a list of them.
 """
 
 import numpy as np
@@ -12,14 +13,15 @@ from numba.extending import overload
 from .. import params
 from ..jit import LANE_OPTIONS, lanes_inline
 from . import reduced
-from .intrinsics import bits_of_float64, subtract64, vector_loop
+from .intrinsics import bits_of_float64, vector_loop
 
 #: Pixels per tile: the arrays of an inner loop fill a third of an L1 cache.
 TILE = 512
 #: Rows of scratch that a loop may use.
 SCRATCH_ROWS = 5
 TWO52 = 2.0**52
-TWO52_BITS = np.float64(TWO52).view(np.uint64)
+#: The low bits of a whole float64 from 2^52 to 2^53, which hold it less 2^52.
+LOW_BITS = np.uint64(TWO52 - 1)
 
 
 def spot(dh, dk, dl, shape):
@@ -62,41 +64,6 @@ def _nearest(h, shape, lookup):
     return lambda h, shape, lookup: np.ceil(h - 0.5)
 
 
-def place_in_table(h, k, l, lookup):
-    """Return which element is F of whole indices, and whether they are outside."""
-    raise NotImplementedError("compiled code only")
-
-
-@overload(place_in_table, jit_options=LANE_OPTIONS, inline="always")
-def _place_in_table(h, k, l, lookup):
-    if lookup.instance_class is params.SingleF:
-        return lambda h, k, l, lookup: (np.uint64(0), False)
-
-    def implementation(h, k, l, lookup):
-        p = min(max(h, lookup.h_min), lookup.h_max)
-        q = min(max(k, lookup.k_min), lookup.k_max)
-        r = min(max(l, lookup.l_min), lookup.l_max)
-        # The element's number plus 2^52 has it in its low bits: no conversion.
-        place = p * lookup.h_stride + (q * lookup.k_stride + (r + lookup.base))
-        return subtract64(bits_of_float64(place), TWO52_BITS), (p != h) | (q != k) | (
-            r != l
-        )
-
-    return implementation
-
-
-def F_sqr(F, outside, lookup):
-    """Return F_cell^2, or 1 where it is applied after the sum."""
-    raise NotImplementedError("compiled code only")
-
-
-@overload(F_sqr, jit_options=LANE_OPTIONS, inline="always")
-def _F_sqr(F, outside, lookup):
-    if lookup.instance_class is params.SingleF:
-        return lambda F, outside, lookup: 1.0
-    return lambda F, outside, lookup: lookup.default_F_sqr if outside else F * F
-
-
 def is_dark(dh, dk, dl, shape):
     """Return whether F_latt itself, not only its square, is exactly 0."""
     raise NotImplementedError("compiled code only")
@@ -123,6 +90,15 @@ def cell_at(cells, m):
     b = cells[i + 3], cells[i + 4], cells[i + 5]
     c = cells[i + 6], cells[i + 7], cells[i + 8]
     return a + b + c
+
+
+@lanes_inline
+def element_at(place):
+    """Return the number of an element from that number plus 2^52, or its negative.
+
+    No conversion: vectors of 64-bit whole numbers have none before AVX-512.
+    """
+    return bits_of_float64(place) & LOW_BITS
 
 
 def add_terms(
@@ -186,12 +162,10 @@ def add_terms(
             h = ax * sx[i] + ay * sy[i] + az * sz[i]
             k = bx * sx[i] + by * sy[i] + bz * sz[i]
             l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-            h0 = nearest(h, form, find)
-            k0 = nearest(k, form, find)
-            l0 = nearest(l, form, find)
-            term = spot(h - h0, k - k0, l - l0, form)
-            place, outside = place_in_table(h0, k0, l0, find)
-            total[i] += term * F_sqr(table[place], outside, find)
+            dh = h - nearest(h, form, find)
+            dk = k - nearest(k, form, find)
+            dl = l - nearest(l, form, find)
+            total[i] += spot(dh, dk, dl, form)
     return 0
 
 
@@ -227,12 +201,10 @@ def multiply_terms(
             h = ax * sx[i] + ay * sy[i] + az * sz[i]
             k = bx * sx[i] + by * sy[i] + bz * sz[i]
             l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-            h0 = nearest(h, form, find)
-            k0 = nearest(k, form, find)
-            l0 = nearest(l, form, find)
-            term = spot(h - h0, k - k0, l - l0, form)
-            place, outside = place_in_table(h0, k0, l0, find)
-            term *= factor * F_sqr(table[place], outside, find)
-            dark = is_dark(h - h0, k - k0, l - l0, form) and not water
-            total[i] = total[i] if dark else (total[i] + term) * weight[i]
+            dh = h - nearest(h, form, find)
+            dk = k - nearest(k, form, find)
+            dl = l - nearest(l, form, find)
+            term = spot(dh, dk, dl, form) * factor
+            skipped = is_dark(dh, dk, dl, form) and not water
+            total[i] = total[i] if skipped else (total[i] + term) * weight[i]
     return 0

@@ -8,8 +8,8 @@ Two loops per orientation: where each pixel reads, with pixels as lanes; then th
 import numpy as np
 
 from ..jit import lanes, lanes_inline
-from .intrinsics import bits_of_float64, subtract64, vector_loop, weighted_cube
-from .lanes import TILE, TWO52, TWO52_BITS, cell_at, is_dark, nearest, spot
+from .intrinsics import vector_loop, weighted_cube
+from .lanes import TILE, TWO52, cell_at, element_at, is_dark, nearest, spot
 
 # Places of the rows of scratch.
 TERM, TH, TK, TL, PLACE = (row * TILE for row in range(5))
@@ -109,7 +109,7 @@ def add_cubic(
         for i in range(n):
             F = weighted_cube(
                 table,
-                subtract64(bits_of_float64(scratch[PLACE + i]), TWO52_BITS),
+                element_at(scratch[PLACE + i]),
                 k_stride,
                 h_stride,
                 cubic_weights(scratch[TH + i]),

@@ -121,19 +121,22 @@ class CpuBackend:
         return self._loops[interpolate]
 
     def _new_loop(self, interpolate: bool) -> LaneLoop:
-        from ..kernels.cpu.lanes import add_terms, multiply_terms
-        from ..kernels.cpu.lanes_cubic import add_cubic
-        from ..kernels.cpu.lanes_single import add_terms_single
+        from ..kernels.cpu import lanes, lanes_cubic, lanes_listed, lanes_single
 
         if interpolate and self._cubic:
-            lookup, function = self._cubic, add_cubic
+            lookup, function = self._cubic, lanes_cubic.add_cubic
         else:
             lookup = nearest_lookup(self._factors, self._precision)
-            function = multiply_terms if self._running else add_terms
             if self._precision == "single":
-                function = add_terms_single
+                one = lanes_single.add_terms_single
+                many = lanes_single.add_listed_terms_single
+            elif self._running:
+                one, many = lanes.multiply_terms, lanes_listed.multiply_listed_terms
+            else:
+                one, many = lanes.add_terms, lanes_listed.add_listed_terms
+            function = one if self._factors.F is None else many
         factor = self._shape_factor * lookup.factor
-        return LaneLoop(function, self._shape, lookup, factor)
+        return LaneLoop(function, self._shape, lookup, factor, self._running)
 
 
 def needs_rare(job: Job) -> bool | None:

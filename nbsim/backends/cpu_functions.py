@@ -62,16 +62,19 @@ class LaneLoop:
     """
 
     def __init__(
-        self, function: Callable[..., int], shape: tuple, lookup: Lookup, factor: float
+        self,
+        function: Callable[..., int],
+        shape: tuple,
+        lookup: Lookup,
+        factor: float,
+        running: bool = False,
     ):
-        from ..kernels.cpu.lanes import multiply_terms
         from ..kernels.cpu.tiles import LOOP
 
         self._kept = packed(shape), packed(lookup.arguments), lookup.table
         types = loop_types(shape, lookup.arguments, lookup.table)
         address = c_function(function, types).address
         arguments = (part.ctypes.data for part in self._kept)
-        running = function is multiply_terms
         self.record = np.array([(address, *arguments, factor, running, 0)], LOOP)
 
 

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Loops over a tile of pixels with a list of F, one pixel per vector lane.
+
+Three short loops per orientation, over rows that stay in the L1 cache: F_latt^2 and
+where F is (vectors), reading F (one load per pixel, or gathers), multiplying and
+adding (vectors). In a single loop the reads decide: LLVM takes vectors for everything
+where it thinks that gathers are cheap, and for nothing where it does not.
+"""
+
+from ..jit import lanes, lanes_inline
+from .intrinsics import vector_loop
+from .lanes import TILE, cell_at, element_at, is_dark, nearest, spot
+
+# Places of the rows of scratch.
+TERM, PLACE, F_CELL, SKIP = (row * TILE for row in range(4))
+
+
+@lanes_inline
+def place_in_table(h, k, l, lookup):
+    """Return the number of F's element plus 2^52 (`element_at`).
+
+    Outside the list it is the nearest element there is, and negative.
+    """
+    p = min(max(h, lookup.h_min), lookup.h_max)
+    q = min(max(k, lookup.k_min), lookup.k_max)
+    r = min(max(l, lookup.l_min), lookup.l_max)
+    place = p * lookup.h_stride + (q * lookup.k_stride + (r + lookup.base))
+    return -place if (p != h) | (q != k) | (r != l) else place
+
+
+@lanes
+def fill_terms(sx, sy, sz, scratch, n, cell, shape, lookup, running):
+    """Fill in F_latt^2 and the place of F for one orientation.
+
+    Parameters
+    ----------
+    sx, sy, sz, scratch, n
+        As in `lanes.add_terms`.
+    cell
+        a, b, c, m: nine numbers.
+    shape, lookup
+        See `lanes`; the lookup is a `TableF`.
+    running
+        True fills in also where F_latt is 0; else None.
+    """
+    vector_loop()
+    ax, ay, az, bx, by, bz, cx, cy, cz = cell
+    for i in range(n):
+        h = ax * sx[i] + ay * sy[i] + az * sz[i]
+        k = bx * sx[i] + by * sy[i] + bz * sz[i]
+        l = cx * sx[i] + cy * sy[i] + cz * sz[i]
+        h0 = nearest(h, shape, lookup)
+        k0 = nearest(k, shape, lookup)
+        l0 = nearest(l, shape, lookup)
+        scratch[TERM + i] = spot(h - h0, k - k0, l - l0, shape)
+        scratch[PLACE + i] = place_in_table(h0, k0, l0, lookup)
+        if running is not None:
+            dark = is_dark(h - h0, k - k0, l - l0, shape)
+            scratch[SKIP + i] = 1.0 if dark else 0.0
+
+
+@lanes
+def read_F(scratch, n, table):
+    """Fill in F of every place."""
+    vector_loop()
+    for i in range(n):
+        scratch[F_CELL + i] = table[element_at(scratch[PLACE + i])]
+
+
+@lanes_inline
+def F_sqr_at(scratch, i, lookup):
+    """Return F_cell^2 of a pixel."""
+    F = scratch[F_CELL + i]
+    return lookup.default_F_sqr if scratch[PLACE + i] < 0.0 else F * F
+
+
+@lanes
+def add_products(scratch, n, lookup, total):
+    """Add F_cell^2 F_latt^2."""
+    vector_loop()
+    for i in range(n):
+        total[i] += scratch[TERM + i] * F_sqr_at(scratch, i, lookup)
+
+
+@lanes
+def multiply_products(scratch, n, lookup, factor, water, weight, total):
+    """Add the terms and multiply the running sum; see `lanes.multiply_terms`."""
+    vector_loop()
+    for i in range(n):
+        term = scratch[TERM + i] * (factor * F_sqr_at(scratch, i, lookup))
+        skipped = (scratch[SKIP + i] != 0.0) and not water
+        total[i] = total[i] if skipped else (total[i] + term) * weight[i]
+
+
+def add_listed_terms(
+    sx,
+    sy,
+    sz,
+    total,
+    weight,
+    keep,
+    fell,
+    scratch,
+    n,
+    cells,
+    orientations,
+    shape,
+    lookup,
+    table,
+    factor,
+    water,
+):
+    """Add the terms of every orientation; see `lanes.add_terms`."""
+    form, find = shape[0], lookup[0]
+    for m in range(orientations):
+        cell = cell_at(cells, m)
+        fill_terms(sx, sy, sz, scratch, n, cell, form, find, None)
+        read_F(scratch, n, table)
+        add_products(scratch, n, find, total)
+    return 0
+
+
+def multiply_listed_terms(
+    sx,
+    sy,
+    sz,
+    total,
+    weight,
+    keep,
+    fell,
+    scratch,
+    n,
+    cells,
+    orientations,
+    shape,
+    lookup,
+    table,
+    factor,
+    water,
+):
+    """Add every term and multiply the running sum; see `lanes.multiply_terms`."""
+    form, find = shape[0], lookup[0]
+    for m in range(orientations):
+        cell = cell_at(cells, m)
+        fill_terms(sx, sy, sz, scratch, n, cell, form, find, True)
+        read_F(scratch, n, table)
+        multiply_products(scratch, n, find, factor, water, weight, total)
+    return 0
