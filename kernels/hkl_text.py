@@ -12,6 +12,8 @@ Text must end with a line end: no loop inside a line looks for the end of memory
 import numpy as np
 from numba import njit
 
+from .jit import entry
+
 LARGEST_INDEX = 1_000_000_000  # as C's starting value of h_min
 
 _TEN_TO = np.array([float(f"1e{power}") for power in range(23)])  # all exact
@@ -33,10 +35,15 @@ REFLECTION, NOTHING, ODD = 0, 1, 2
 # Without _nrt numba counts references to `text` at every call, atomically, although
 # nothing here allocates: six times the reading time, more than all the rest.
 # It is a private option of numba's; should it go, leave it out: only speed is lost.
-PLAIN = {"error_model": "numpy", "_nrt": False}
-serial = njit(cache=True, **PLAIN)
+NO_COUNTS = {"_nrt": False}
+serial = entry(**NO_COUNTS)
 # Only called by the others: without what Python and C would need to call them.
-INNER = {**PLAIN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+INNER = {
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    **NO_COUNTS,
+}
 called = njit(**INNER)
 inlined = njit(forceinline=True, **INNER)
 

@@ -7,6 +7,8 @@ default raises. Nothing may assume that nan or inf do not occur.
 
 from numba import njit
 
+from .machine_code import kept
+
 #: Formulas shared by trace, general kernel and CUDA: plain IEEE arithmetic. Nobody
 #: calls them from C.
 scalar = njit(error_model="numpy", no_cfunc_wrapper=True)
@@ -23,3 +25,13 @@ lanes_inline = njit(inline="always", **LANE_OPTIONS)
 #: Loops get pointers, which Python does not have: without the code for calls from
 #: Python and C there is a tenth less to compile.
 lanes = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **LANE_OPTIONS)
+
+
+def entry(**options):
+    """Return the decorator of what Python calls: `njit`, its machine code kept.
+
+    Without the GIL, so that other threads go on meanwhile: one of them may watch for
+    Ctrl-C.
+    """
+    compiled = njit(error_model="numpy", nogil=True, **options)
+    return lambda function: kept(compiled(function))

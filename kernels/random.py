@@ -16,13 +16,13 @@ references to an array at every call, which doubled the time of a noise image.
 import math
 
 import numpy as np
-from numba import njit
 
-# x/0 gives inf, as in C. Nobody calls these from C.
-PLAIN = {"error_model": "numpy", "no_cfunc_wrapper": True}
-serial = njit(cache=True, **PLAIN)
+from .jit import entry, scalar
+
+# Nobody calls these from C.
+serial = entry(no_cfunc_wrapper=True)
 # Part of the others' machine code, so that it need not be kept on its own.
-inner = njit(**PLAIN)
+inner = scalar
 
 MULTIPLIER = 16807
 MODULUS = 2147483647

@@ -6,10 +6,11 @@ The kernels write inside the roi only. `image` is (slow, fast) float32, `roi` is
 """
 
 import numpy as np
-from numba import njit
 
-# x/0 gives inf, as in C. Nobody calls these from C.
-serial = njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)
+from .jit import entry
+
+# Nobody calls these from C.
+serial = entry(no_cfunc_wrapper=True)
 
 UINT8_MAX = 255.0
 UINT16_MAX = 65535.0

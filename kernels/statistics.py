@@ -8,10 +8,11 @@ number of threads and prints the digits of the C program.
 import math
 
 import numpy as np
-from numba import njit
 
-# x/0 gives inf, as in C. Nobody calls these from C.
-serial = njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)
+from .jit import entry
+
+# Nobody calls these from C.
+serial = entry(no_cfunc_wrapper=True)
 
 
 @serial

@@ -8,15 +8,16 @@ import shutil
 import subprocess
 import sys
 
+import llvmlite.binding
 import numba
 import pytest
 
 import nbsim
-from nbsim.kernels import cache_folder
+from nbsim.kernels import cache_folder as folders
 
 PACKAGE = pathlib.Path(nbsim.__file__).parent
-#: Prints where numba keeps what it compiles.
-WHERE = "import nbsim.kernels, numba; print(numba.config.CACHE_DIR)"
+#: Prints where the kernels' machine code is kept.
+WHERE = "from nbsim.kernels.cache_folder import cache_folder; print(cache_folder()[0])"
 #: No user, not even root, can make a folder there.
 NOWHERE = "/dev/null/nowhere"
 COMMAND = (
@@ -44,7 +45,7 @@ def test_folder_is_below_the_users_cache(tmp_path):
     folder = where(environment(XDG_CACHE_HOME=tmp_path))
     assert folder.parent == tmp_path / "nbsim"
     assert folder.is_dir()
-    assert folder.name == cache_folder().name
+    assert folder.name == folders.cache_name()
 
 
 def test_without_xdg_it_is_below_the_home(tmp_path):
@@ -52,22 +53,51 @@ def test_without_xdg_it_is_below_the_home(tmp_path):
     assert folder.parent == tmp_path / ".cache" / "nbsim"
 
 
-def test_relative_cache_home_is_not_used(tmp_path):
-    folder = where(environment(XDG_CACHE_HOME="here", TMPDIR=tmp_path))
-    assert folder.parent == tmp_path / "nbsim"
+@pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "NUMBA_CACHE_DIR"])
+def test_relative_folder_is_not_used(tmp_path, name):
+    """It would be another one, perhaps another user's, wherever the program starts."""
+    env = environment(**{name: "here"}, HOME=NOWHERE, TMPDIR=tmp_path)
+    folder = where(env)
+    assert folder.parent.parent == tmp_path
+    assert folder.parent.name.startswith(f"nbsim-{os.geteuid()}-")
 
 
-def test_name_holds_the_version_of_numba():
-    prefix, version, digest = cache_folder().name.split("-")
+def test_name_holds_numba_sources_and_processor():
+    prefix, version, digest, *processor, features = folders.cache_name().split("-")
     assert (prefix, version) == ("numba", numba.__version__)
+    assert "-".join(processor) == llvmlite.binding.get_host_cpu_name()
     assert len(digest) == 16 and int(digest, 16) >= 0
+    assert len(features) == 8 and int(features, 16) >= 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_CPU_FEATURES": "+sse4.2"}]
+)
+def test_every_kind_of_processor_has_its_own(tmp_path, changes):
+    env = environment(XDG_CACHE_HOME=tmp_path, **changes)
+    assert where(env).name != folders.cache_name()
+    assert where(env).parent == tmp_path / "nbsim"
+
+
+def test_processor_is_the_one_that_numba_compiles_for():
+    from numba.core.registry import cpu_target
+
+    codegen = cpu_target.target_context.codegen()
+    assert codegen.magic_tuple()[1:] == folders.processor()
 
 
 def test_numbas_own_variable_wins(tmp_path):
     chosen = tmp_path / "chosen"
     env = environment(NUMBA_CACHE_DIR=chosen, XDG_CACHE_HOME=tmp_path / "other")
-    assert where(env) == chosen
+    assert where(env).parent == chosen / "nbsim"
     assert not (tmp_path / "other").exists()
+
+
+def test_other_libraries_keep_their_caches(tmp_path):
+    program = (
+        "import nbsim.kernels.cpu.tiles, numba; print(repr(numba.config.CACHE_DIR))"
+    )
+    assert where(environment(XDG_CACHE_HOME=tmp_path), program) == pathlib.Path("''")
 
 
 def test_every_kernel_source_is_in_the_name(tmp_path):
@@ -76,7 +106,7 @@ def test_every_kernel_source_is_in_the_name(tmp_path):
     program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {WHERE}"
     env = environment(XDG_CACHE_HOME=tmp_path / "cache")
     unchanged = where(env, program)
-    assert unchanged.name == cache_folder().name
+    assert unchanged.name == folders.cache_name()
     found = {unchanged.name}
     for name in ("reduced.py", "jit.py", "__init__.py"):
         with (copy / "kernels" / name).open("a", encoding="utf-8") as source:
@@ -114,12 +144,13 @@ def test_nowhere_to_keep_them_is_no_error(changes, tmp_path, tmp_path_factory):
     temporary.mkdir(exist_ok=True)
     env = environment(TMPDIR=temporary, **changes)
     folder = where(env)
-    assert folder == temporary / f"nbsim-{os.getuid()}" / cache_folder().name
+    assert folder.name == folders.cache_name()
+    assert folder.parent.parent == temporary
     done = run_command(env, tmp_path)
     assert done.returncode == 0, done.stderr
     assert not re.search("cache|permission|director", done.stderr, re.IGNORECASE)
     assert (tmp_path / "image.bin").stat().st_size == 16 * 16 * 4
-    assert any(folder.rglob("*.nbi"))
+    assert any(folder.rglob("*.code"))
 
 
 def test_unusable_numba_cache_dir(tmp_path, tmp_path_factory):
@@ -136,7 +167,7 @@ def test_second_run_compiles_nothing(tmp_path, tmp_path_factory):
     env = environment(XDG_CACHE_HOME=NOWHERE, TMPDIR=temporary)
 
     def machine_code():
-        files = temporary.rglob("*.nb[ci]")
+        files = temporary.rglob("*.code")
         return {path: path.stat().st_mtime_ns for path in files}
 
     assert run_command(env, tmp_path).returncode == 0

@@ -15,9 +15,9 @@ what shape and lookup decide, the innermost loop, alone.
 """
 
 import numpy as np
-from numba import get_thread_id, njit, prange
+from numba import get_thread_id, prange
 
-from ..jit import lanes
+from ..jit import entry, lanes
 from . import lanes_geometry as geometry
 from .intrinsics import advanced, call_at, pointer_to
 from .lanes import SCRATCH_ROWS, TILE
@@ -209,7 +209,7 @@ def render_tile(
     return NEVER
 
 
-@njit(error_model="numpy", parallel=True, cache=True, nogil=True)
+@entry(parallel=True)
 def render_tiles(
     start,
     stop,
@@ -278,7 +278,7 @@ def render_tiles(
         )
 
 
-@njit(error_model="numpy", cache=True, nogil=True)
+@entry()
 def omega_sum(scratch, runs, active, curved):
     """Return the sum of omega_pixel over all rendered pixels, sr.
 

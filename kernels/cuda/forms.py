@@ -25,19 +25,14 @@ from ..reference.structure_factor import (
 
 
 def _configure():
-    """Make numba-cuda, which has settings of its own, follow numba's.
-
-    It must not warn about small images either: that its grid is small is no news.
-    """
+    """Do without warnings about small images: that their grid is small is no news."""
     try:
         settings = importlib.import_module("numba.cuda.core.config")
     except ImportError:  # numba's own CUDA target, which shares numba's settings
         settings = config
-    setattr(settings, "CACHE_DIR", config.CACHE_DIR)
     setattr(settings, "CUDA_LOW_OCCUPANCY_WARNINGS", 0)
 
 
-# Before the first decorator: it decides where its function is cached.
 _configure()
 
 

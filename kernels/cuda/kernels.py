@@ -24,6 +24,7 @@ from ..fixed_point import (
     square_parts,
 )
 from ..jit import scalar
+from ..machine_code import kept
 from ..reference.detector import absorbed_fraction, pixel_position, solid_angle
 from ..reference.lattice import lattice_factor, round_index
 from ..reference.pixel import beyond_dmin, photons, scattering_vector
@@ -104,7 +105,8 @@ def index_of_orientation(cells, orientation, scattering):
     return dot(a, scattering), dot(b, scattering), dot(c, scattering)
 
 
-@cuda.jit(cache=True)
+@kept
+@cuda.jit
 def fill(sums, value):
     """Set all sums, (parts, ranks) float64."""
     local = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -112,7 +114,8 @@ def fill(sums, value):
         sums[cuda.blockIdx.y, local] = value
 
 
-@cuda.jit(cache=True)
+@kept
+@cuda.jit
 def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
     """Add terms with every option, one after the other in C's order.
 
@@ -201,7 +204,8 @@ def add_terms_kernel(form, lookup):
     # Both neighbours of a half give a parallelepiped the same F_latt^2.
     halves_down = lookup == NEAREST or form not in (SQUARE_ANY, SQUARE_FEW)
 
-    @cuda.jit(cache=True)
+    @kept
+    @cuda.jit
     def add_terms(work, job, pixels, flat_cells, spot, box, table, sums, fell_out):
         cells = cuda.shared.array((STAGE, 9), float64)
         own = work.start + cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -297,7 +301,8 @@ def add_terms_kernel(form, lookup):
     return add_terms
 
 
-@cuda.jit(cache=True)
+@kept
+@cuda.jit
 def finish(start, stop, background, factor, job, pixels, sums, values):
     """Turn the sums of ranks `start` to `stop` into photons.
 

@@ -5,8 +5,9 @@ Used for the few pixels whose result depends on the pixels before them, for
 option combinations without a vectorised kernel, and to check those kernels.
 """
 
-from numba import njit, prange
+from numba import prange
 
+from ..jit import entry
 from ..params import Job
 from ..rank import pixel_of_rank
 from .pixel import pixel_intensity
@@ -15,7 +16,7 @@ from .pixel import pixel_intensity
 CHUNK = 64
 
 
-@njit(error_model="numpy", cache=True, nogil=True)
+@entry()
 def render_pixel(rank, interpolate, first, job, pixels, image):
     """Render one pixel with C's run state.
 
@@ -43,7 +44,7 @@ def render_pixel(rank, interpolate, first, job, pixels, image):
     return interpolate, first
 
 
-@njit(error_model="numpy", parallel=True, cache=True, nogil=True)
+@entry(parallel=True)
 def render_general(
     start, stop, interpolate, det, beam, xtal, hkl, sampling, pixels, image
 ):

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """One pixel with the record of its evaluations: what a trace is made of."""
 
-from numba import njit
-
+from ..jit import entry
 from .pixel import pixel_intensity
 
 
-@njit(error_model="numpy", cache=True, nogil=True)
+@entry()
 def record_pixel(fpixel, spixel, interpolate, first, job, record):
     """Evaluate one pixel by `pixel.pixel_intensity` and fill its record.
 

@@ -29,11 +29,12 @@ def c_function(function: Callable[..., int], arguments: tuple[Any, ...]) -> Any:
     arguments
         Numba types; the caller must pass exactly these.
     """
-    from numba import cfunc, int64
+    from numba import int64
 
     from ..kernels.jit import LANE_OPTIONS
+    from ..kernels.machine_code import kept_c_function
 
-    return cfunc(int64(*arguments), cache=True, **LANE_OPTIONS)(function)
+    return kept_c_function(function, int64(*arguments), LANE_OPTIONS)
 
 
 def packed(values: Any) -> np.ndarray:

@@ -11,13 +11,14 @@ import gc
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from .._version import __version__
 from ..errors import DeviceError
 from ..options import build_parser, parse
-from .terminal import complain, prepare_streams, say
+from .terminal import complain, prepare_streams, say, show_warning
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -41,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     prepare_streams()
     try:
-        _run(words)
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            _run(words)
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED

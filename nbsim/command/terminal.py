@@ -53,6 +53,11 @@ def warn(message: str) -> None:
     print(f"nbsim: warning: {message}", file=sys.stderr)
 
 
+def show_warning(message: object, *where: object, **more: object) -> None:
+    """Print a Python warning as one of ours (`warnings.showwarning`)."""
+    warn(str(message))
+
+
 def complain(message: str) -> None:
     """Print what ended the run."""
     print(f"nbsim: error: {message}", file=sys.stderr)

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit, prange
 
 from nbsim.kernels.cpu.intrinsics import vector_loop
-from nbsim.kernels.jit import LANE_OPTIONS, lanes_inline
+from nbsim.kernels.jit import LANE_OPTIONS, entry, lanes_inline
 
 CHAINS = 16
 #: Multiply-adds of each chain per element: that many calls of `_link`.
@@ -89,7 +89,7 @@ def _multiply_add(start, steps, out):
         out[i] += _sum(chains)
 
 
-@njit(error_model="numpy", parallel=True, cache=True, nogil=True)
+@entry(parallel=True)
 def _run(starts, steps, outs, repeats):
     for row in prange(starts.shape[0]):
         for _ in range(repeats):

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the benchmark renders: command lines, and the structure factors they read."""
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nbsim.formats.files import replace_when_complete
+from nbsim.kernels.cache_folder import private_folder
 from nbsim.tools.named_configs import read_config
 
 #: Floating-point operations of one evaluation of the square crystal with one F,
@@ -243,9 +242,7 @@ def command_options(workload: Workload, quick: bool, inputs: Path) -> list[str]:
 
 def input_folder() -> Path:
     """Return the folder of lists that are kept from run to run, and create it."""
-    folder = Path(tempfile.gettempdir(), f"nbsim-benchmark-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    return private_folder("nbsim-benchmark")
 
 
 def lysozyme_indices() -> np.ndarray:
