@@ -17,7 +17,9 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .backends.protocol import Result
-    from .errors import DeviceError, FileError, UsageError
+    from .errors import DeviceError, FileError, MissingLibraryError, UsageError
+    from .factors.atomic_model import structure_factors_from_model
+    from .factors.reflection_file import CrystalFactors, read_mtz
     from .formats.hkl import read_fdump, read_hkl, write_fdump, write_hkl
     from .formats.pgm import write_pgm
     from .formats.png import write_png
@@ -37,11 +39,13 @@ if TYPE_CHECKING:
 _HOME = {
     "Beam": "model.models",
     "Crystal": "model.models",
+    "CrystalFactors": "factors.reflection_file",
     "Detector": "simulation",
     "DetectorResponse": "model.detector_response",
     "DeviceError": "errors",
     "FileError": "errors",
     "Goniometer": "model.models",
+    "MissingLibraryError": "errors",
     "Noise": "images.noise",
     "Result": "backends.protocol",
     "Sampling": "model.models",
@@ -58,8 +62,10 @@ _HOME = {
     "read_hkl": "formats.hkl",
     "read_matrix": "formats.textfiles",
     "read_smv": "formats.smv",
+    "read_mtz": "factors.reflection_file",
     "read_sources": "formats.textfiles",
     "read_tiff": "formats.tiff",
+    "structure_factors_from_model": "factors.atomic_model",
     "write_fdump": "formats.hkl",
     "write_hkl": "formats.hkl",
     "write_pgm": "formats.pgm",
@@ -71,11 +77,13 @@ _HOME = {
 __all__ = [
     "Beam",
     "Crystal",
+    "CrystalFactors",
     "Detector",
     "DetectorResponse",
     "DeviceError",
     "FileError",
     "Goniometer",
+    "MissingLibraryError",
     "Noise",
     "Result",
     "Sampling",
@@ -92,9 +100,11 @@ __all__ = [
     "read_fdump",
     "read_hkl",
     "read_matrix",
+    "read_mtz",
     "read_smv",
     "read_sources",
     "read_tiff",
+    "structure_factors_from_model",
     "write_fdump",
     "write_hkl",
     "write_pgm",

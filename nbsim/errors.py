@@ -19,3 +19,7 @@ class FileError(OSError):
 
 class DeviceError(RuntimeError):
     """A CUDA device is missing, was not found, or failed (exit status 1)."""
+
+
+class MissingLibraryError(OSError):
+    """An optional library is not installed (exit status 1)."""

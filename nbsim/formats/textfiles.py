@@ -4,6 +4,7 @@
 import math
 import os
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -87,15 +88,44 @@ def read_stol(path: str | os.PathLike) -> np.ndarray:
     FileError
         If the file is missing, has no row or a row without two numbers.
     """
+    return number_rows(path, "stol file", ("stol", "F"))
+
+
+def number_rows(
+    path: str | os.PathLike, what: str, columns: Sequence[str]
+) -> np.ndarray:
+    """Read a table of numbers; further columns of a line are ignored.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What it is to the user, for messages.
+    columns
+        Names of the columns.
+
+    Returns
+    -------
+    (n, columns) float64
+
+    Raises
+    ------
+    FileError
+        If the file is missing, has no line of numbers or a line that is none.
+    """
     rows = []
-    for number, line in _lines(path, "stol file"):
-        words = _words(line)[:2]
-        if len(words) == 1:
-            raise FileError(f"{path}:{number}: expected stol F, got 1 column")
+    for number, line in _lines(path, what):
+        words = _words(line)[: len(columns)]
+        if words and len(words) < len(columns):
+            raise FileError(
+                f"{path}:{number}: expected {' '.join(columns)}, got {len(words)} "
+                f"{'column' if len(words) == 1 else 'columns'}"
+            )
         if words:
             rows.append([_number(word, path, number) for word in words])
     if not rows:
-        raise FileError(f"{path}: no line with stol F")
+        raise FileError(f"{path}: no line with {' '.join(columns)}")
     return np.array(rows)
 
 

@@ -23,6 +23,7 @@ from .checks import (
     checked_misset,
     checked_sources,
 )
+from .spectrum import checked_spectrum
 from .structure_factors import StructureFactors
 from .validate import Roi, Vector
 
@@ -123,6 +124,11 @@ class Crystal:
         Seed of the domains.
     water_um
         Side of the cube of water around the crystal [um].
+    exact_cell
+        Keep the cell's angles exactly, also in model c, whose own rule bends oblique
+        cells (without an A matrix); for cells that come from files.
+    space_group
+        Hermann-Mauguin name, for the record.
     """
 
     cell: tuple[float, ...] | None = None
@@ -141,6 +147,8 @@ class Crystal:
     mosaic_domains: int = 0
     mosaic_seed: int = 12345678
     water_um: float = 0.0
+    exact_cell: bool = False
+    space_group: str | None = None
 
     def __post_init__(self) -> None:
         if self.cell is None and self.A_matrix is None:
@@ -160,6 +168,7 @@ class Crystal:
         _numbers(self, "degrees", "mosaic_spread_deg", low=0.0, high=360.0)
         _numbers(self, "um", "water_um", low=0.0)
         validate.choice("shape", self.shape, SHAPES)
+        _flags(self, "exact_cell")
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +203,10 @@ class Beam:
         (n, 1 to 5) X, Y, Z of each source, weight, wavelength [m]; nan or a
         missing column takes the default. Replaces divergence and dispersion.
         The weight is not used (model c).
+    spectrum
+        (n, 2) channels: energy [eV] (all above 100) or wavelength [A] (all below),
+        and weight. Kept as wavelength [A] and weight, the weights adding up to 1;
+        `wavelength_A` becomes their mean. Every direction has every channel.
     beam_vector, polar_vector
         Directions of the beam and of its E field, for the custom convention.
     """
@@ -215,6 +228,7 @@ class Beam:
     dispersion_percent: float = 0.0
     dispsteps: int = 0
     sources: np.ndarray | None = None
+    spectrum: np.ndarray | None = None
     beam_vector: Vector | None = None
     polar_vector: Vector | None = None
 
@@ -237,6 +251,17 @@ class Beam:
         _vectors(self, "beam_vector polar_vector")
         if self.sources is not None:
             _set(self, sources=checked_sources(self.sources))
+        if self.spectrum is not None:
+            self._take_spectrum()
+
+    def _take_spectrum(self) -> None:
+        channels = checked_spectrum(self.spectrum)
+        if self.sources is not None:
+            raise ValueError("spectrum: a list of sources has its own wavelengths")
+        if self.dispersion_percent or self.dispsteps:
+            raise ValueError("spectrum: dispersion makes wavelengths of its own")
+        mean_A = float(channels[:, 0] @ channels[:, 1])
+        _set(self, spectrum=channels, wavelength_A=mean_A)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,51 @@
 # SPDX-License-Identifier: MIT
 """Structure factor amplitudes on a box of Miller indices."""
 
+from __future__ import annotations
+
+import dataclasses
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from nbsim.errors import FileError
 from nbsim.model import validate
+from nbsim.model.spectral import SpectralParts
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where structure factors come from, where that is more than a plain list.
+
+    Parameters
+    ----------
+    label
+        Columns of a reflection file, or what a model was turned into.
+    d_min_A
+        Resolution limit [A]; beyond it every F is 0.
+    absences, missing
+        Indices inside the limit that are absent by symmetry, and that the file lacks.
+    F000
+        F of 0 0 0 that is used, electrons.
+    F000_model
+        Electrons of the unit cell; None without a model.
+    fprimes
+        For each element of a model f' and f'' at the beam's energy, electrons.
+    notes, warnings
+        What was decided while reading, and what may be wrong, one sentence each.
+    """
+
+    label: str
+    d_min_A: float
+    absences: int = 0
+    missing: int = 0
+    F000: float = 0.0
+    F000_model: float | None = None
+    fprimes: Mapping[str, tuple[float, float]] | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +63,11 @@ class StructureFactors:
         Amplitude of reflections outside the box, electrons.
     hkls
         Number of reflections read; 0 without a list.
+    origin
+        What is known of a reflection file or model; None for plain lists.
+    spectral
+        What F is made of at the channels of a spectrum; `F` is that at the mean
+        wavelength. None: the same F for all.
     """
 
     F: np.ndarray | None = None
@@ -33,6 +76,8 @@ class StructureFactors:
     l_min: int = 0
     default_F: float = 0.0
     hkls: int = 0
+    origin: Origin | None = None
+    spectral: SpectralParts | None = None
 
     def __post_init__(self) -> None:
         numbers = {"default_F": validate.number("default_F", self.default_F)}
@@ -57,6 +102,16 @@ class StructureFactors:
         # Lowest and highest instead of isfinite().all(): no array of F's size.
         if not (np.isfinite(self.F.min()) and np.isfinite(self.F.max())):
             raise ValueError("F: expected finite numbers only, it holds nan or inf")
+
+        if self.spectral is not None and self.spectral.parts.shape[:3] != self.F.shape:
+            raise ValueError("spectral: its box is not that of F")
+
+    def at_channel(self, channel: int) -> StructureFactors:
+        """Return the structure factors of one channel of the spectrum."""
+        if self.spectral is None:
+            return self
+        F = self.spectral.amplitudes(channel)
+        return dataclasses.replace(self, F=F, spectral=None)
 
     @property
     def h_range(self) -> int:

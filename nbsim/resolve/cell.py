@@ -94,6 +94,41 @@ def default_orientation(
     )
 
 
+def exact_orientation(
+    cell: tuple[float, ...],
+) -> tuple[Vector, Vector, Vector, float]:
+    """Return what `default_orientation` does, of the cell that was asked for.
+
+    The rows are the Cholesky factor of the reciprocal metric: a* along x, b* in the
+    xy plane with y > 0, z of c* > 0. The volume is 0 where no such cell exists.
+    """
+    a, b, c = cell[:3]
+    cosines = [math.cos(radians(x)) for x in cell[3:]]
+    sines = [math.sin(radians(x)) for x in cell[3:]]
+    square = 1.0 - sum(x * x for x in cosines) + 2.0 * math.prod(cosines)
+    if square <= 0.0:
+        return (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0
+    V_cell = a * b * c * math.sqrt(square)
+    a_star, b_star, c_star = (
+        product * sine / V_cell for product, sine in zip((b * c, c * a, a * b), sines)
+    )
+    cos_alpha_star, cos_beta_star, cos_gamma_star = (
+        (cosines[j] * cosines[k] - cosines[i]) / (sines[j] * sines[k])
+        for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+    )
+    sin_gamma_star = math.sqrt(square) / (sines[0] * sines[1])
+    return (
+        (a_star, 0.0, 0.0),
+        (b_star * cos_gamma_star, b_star * sin_gamma_star, 0.0),
+        (
+            c_star * cos_beta_star,
+            c_star * (cos_alpha_star - cos_beta_star * cos_gamma_star) / sin_gamma_star,
+            1.0 / (V_cell * a_star * b_star * sin_gamma_star),
+        ),
+        V_cell,
+    )
+
+
 def matrix_vectors(
     A_matrix: np.ndarray, wavelength_A: float
 ) -> tuple[Vector, Vector, Vector]:
@@ -140,7 +175,8 @@ def resolve_cell(
     stars: list[Vector] = []
     user_volume = None
     if crystal.cell is not None:
-        *stars, user_volume = default_orientation(crystal.cell)
+        orientation = exact_orientation if crystal.exact_cell else default_orientation
+        *stars, user_volume = orientation(crystal.cell)
         if not user_volume > 0.0:
             raise ValueError(
                 f"cell {' '.join(f'{x:g}' for x in crystal.cell)}: it has no volume"
