@@ -50,8 +50,9 @@ def cubic_places(sx, sy, sz, keep, fell, scratch, n, cell, shape, lookup, water)
             & (l - l_min + 3.0 <= l_range)
             & (l - 2.0 >= l_min)
         )
-        counts = (keep[i] != 0.0) & (water | (not is_dark(dh, dk, dl, shape)))
-        fell[i] = 1.0 if counts & (not inside) else fell[i]
+        dark = is_dark(dh, dk, dl, shape) and not water
+        fallen = 1.0 if (keep[i] != 0.0) & (not dark) & (not inside) else 0.0
+        fell[i] = max(fell[i], fallen)
         h_flr = np.floor(h)
         k_flr = np.floor(k)
         l_flr = np.floor(l)

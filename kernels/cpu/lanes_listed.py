@@ -70,8 +70,8 @@ def read_F(scratch, n, table):
 @lanes_inline
 def F_sqr_at(scratch, i, lookup):
     """Return F_cell^2 of a pixel."""
-    F = scratch[F_CELL + i]
-    return lookup.default_F_sqr if scratch[PLACE + i] < 0.0 else F * F
+    F_sqr = scratch[F_CELL + i] * scratch[F_CELL + i]
+    return lookup.default_F_sqr if scratch[PLACE + i] < 0.0 else F_sqr
 
 
 @lanes

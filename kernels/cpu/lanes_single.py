@@ -126,8 +126,8 @@ def add_products(rows, sums, n, lookup):
     """Add F_cell^2 F_latt^2."""
     vector_loop()
     for i in range(n):
-        F = sums[F_CELL + i]
-        F_sqr = lookup.default_F_sqr if rows[PLACE + i] < 0 else F * F
+        F_sqr = sums[F_CELL + i] * sums[F_CELL + i]
+        F_sqr = lookup.default_F_sqr if rows[PLACE + i] < 0 else F_sqr
         sums[ACC + i] += sums[TERM + i] * F_sqr
 
 
