@@ -8,9 +8,9 @@ vectorised. Nothing is added up across pixels, so any split of an image gives th
 import math
 
 import numpy as np
-from numba import njit
 
 from ..elementary import normal_deviate
+from ..jit import entry
 from ..philox import CALIBRATION, HALF, LOW, PHOTONS, philox, uniform
 from ..poisson import TABLE_MEANS, by_rejection, from_table, no_photon
 from ..rounding import product
@@ -21,7 +21,7 @@ BLOCK = 512
 LARGEST_COUNT = 4294967295.0
 
 #: Nobody calls these from C; several Python threads run them at once.
-block_loop = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+block_loop = entry(no_cfunc_wrapper=True)
 
 
 @block_loop

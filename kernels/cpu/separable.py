@@ -2,11 +2,11 @@
 """Convolution with an even kernel that is a product of two of one dimension."""
 
 import numpy as np
-from numba import njit
 
+from ..jit import entry
 from .intrinsics import vector_loop
 
-block_loop = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+block_loop = entry(no_cfunc_wrapper=True)
 
 
 @block_loop

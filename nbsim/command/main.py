@@ -18,6 +18,7 @@ from typing import Any
 from .._version import __version__
 from ..errors import DeviceError
 from ..options import build_parser, parse
+from .signals import end_on_signals
 from .terminal import complain, prepare_streams, say, show_warning
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
@@ -74,6 +75,7 @@ def command() -> None:
     cycles of objects searched for meanwhile: while numba compiles there are hundreds
     of thousands of objects, and hardly any garbage among them.
     """
+    end_on_signals()
     gc.disable()
     status = main()
     for stream in (sys.stdout, sys.stderr):

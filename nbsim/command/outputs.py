@@ -19,6 +19,7 @@ from ..formats.pgm import write_pgm
 from ..formats.png import write_png
 from ..formats.smv import write_smv
 from ..formats.tiff import write_tiff
+from ..formats.unfinished import together
 from ..images.scaling import Statistics, automatic_int_scale, automatic_pgm_scale
 from ..model.structure_factors import available_memory
 from ..model.validate import MAX_SEED
@@ -217,6 +218,8 @@ def write_all(
                 reason = (error.strerror or str(error)).lower()
                 path = plan.images[name]
                 raise FileError(f"cannot write {path}: {reason}") from error
+        with together():
+            stack.close()
     if plan.dumpfile is None:
         return []
     try:

@@ -5,12 +5,12 @@ import contextlib
 import errno
 import io
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from nbsim.errors import FileError
+from nbsim.formats.unfinished import Unfinished
 
 # Names of open streams: replacing the file behind one would cut it off from
 # whoever holds the stream, so they are written directly.
@@ -123,23 +123,15 @@ def replace_when_complete(path: str | os.PathLike | BinaryIO) -> Iterator[Binary
 def _write_beside(target: str) -> Iterator[BinaryIO]:
     """Yield the temporary stream and rename it to `target` when all went well."""
     mode = _existing_mode(target)
-    temporary = os.path.join(
-        os.path.dirname(target), f".nbsim-{secrets.token_hex(8)}.part"
-    )
     try:
-        # "x" with the default mode obeys the umask, unlike the tempfile module.
-        stream = open(temporary, "xb")
+        unfinished = Unfinished(target)
     except OSError as error:
         raise OSError(error.errno, error.strerror) from error  # without the odd name
     try:
-        with stream:
-            yield stream
-            if mode is not None:
-                os.fchmod(stream.fileno(), mode)
-        os.replace(temporary, target)
+        yield unfinished.stream
+        unfinished.put_in_place(mode)
     except BaseException:  # also Ctrl-C
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        unfinished.discard()
         raise
 
 
