@@ -1,19 +1,30 @@
 # SPDX-License-Identifier: MIT
 """Reading of the command line: spellings, numbers, order, errors and the help text."""
 
+import dataclasses
 import math
 import re
 import string
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import nbsim.options
+from nbsim import (
+    Beam,
+    Crystal,
+    Detector,
+    Goniometer,
+    Sampling,
+    StructureFactors,
+)
+from nbsim.model.experiment import MODEL_CLASSES, Experiment
 from nbsim.options import GROUPS, OPTIONS, OptionError, build_parser, parse
+from nbsim.options.collector import Collector
+from nbsim.options.command_line import Output, read_command_line
+from nbsim.options.schema import option as row
 
 REAL_OPTIONS = [option for option in OPTIONS if not option.instead]
 
@@ -357,34 +368,150 @@ def test_help_and_version_win_over_errors(word, name):
     assert parse(["-pixel", "-1", "-xyzzy", "stray", word]) == [(name, ())]
 
 
-LIMITED = [
-    (option, number, argument)
-    for option in REAL_OPTIONS
-    for number, argument in enumerate(option.arguments)
-    if argument.kind != "text"
+#: For every number: the option (and which argument), values that are allowed, and
+#: values that are not. Literal, so that a bound that is changed by mistake is noticed.
+EDGES = """
+N Na Nb Nc mosaic_domains dispsteps | 0 1 2147483647 | -1 0.5 nan inf
+hdivsteps vdivsteps divsteps phisteps | 0 1 2147483647 | -1 0.5 nan inf
+detector_thicksteps oversample | 0 1 2147483647 | -1 0.5 nan inf
+detpixels detpixels_f detpixels_s | 1 2147483647 | 0 1.5 nan
+threads | 1 1024 | 0 1025 nan
+seed | -2147483647 0 2147483647 | 2147483648 -2147483648 0.5
+mosaic_seed misset_seed | -2147483646 0 2147483646 | 2147483647 -2147483647 0.5
+roi:0 roi:1 roi:2 roi:3 | -5 0 7 | 0.5 nan inf
+printout_pixel:0 printout_pixel:1 trace_pixel:0 trace_pixel:1 | 0 9 | -1 0.5
+samplesize sample_x sample_y sample_z | 0 1e9 | -1e-9 inf nan
+fudge lambda energy exposure beamsize | 1e-9 1e30 | 0 -1 inf nan
+distance close_distance pixel detsize detsize_f detsize_s | 1e-9 1e9 | 0 -1 inf nan
+density MW preview_rings:0 preview_rings:5 | 1e-9 1e9 | 0 -1 inf nan
+cell:0 cell:1 cell:2 | 1e-3 1e6 | 0 -1 inf nan
+cell:3 cell:4 cell:5 | 1e-3 179.9 | 0 180 -1 inf nan
+mosaic | 0 360 | -0.1 360.1 inf nan
+dispersion | 0 199.9 | -0.1 200 inf nan
+divergence hdivrange vdivrange hdivstep vdivstep | 0 1e9 | -1e-9 inf nan
+fluence flux water dmin osc phistep detector_thick scale pgmscale | 0 1e9 | -1 inf nan
+detector_abs | 0 1e9 inf | -1 -inf nan
+polar | -1 0 1 | -1.01 1.01 inf nan
+phi twotheta detector_rotx detector_roty detector_rotz | -999 0 999 | inf nan
+misset:0 misset:1 misset:2 Xbeam Ybeam Xclose Yclose ORGX ORGY | -9 0 9 | inf nan
+default_F adc | -1e9 0 1e9 | inf nan
+fdet_vector:0 sdet_vector:1 odet_vector:2 beam_vector:0 | -1 0 1 | inf nan
+polar_vector:1 spindle_axis:2 twotheta_axis:0 | -1 0 1 | inf nan
+pix0_vector:0 pix0_vector_mm:2 | -1 0 1 | inf nan
+"""
+EDGE_CASES = [
+    (*place.partition(":")[::2], inside.split(), outside.split())
+    for places, inside, outside in (
+        line.split("|") for line in EDGES.strip().splitlines()
+    )
+    for place in places.split()
 ]
 
 
-@pytest.mark.parametrize(
-    "option, number, argument",
-    LIMITED,
-    ids=[f"{option.name}-{argument.metavar}" for option, _, argument in LIMITED],
-)
-def test_bounds(option, number, argument):
-    def read(value):
-        words = [a_value(other) for other in option.arguments[:number]]
-        words += [repr(value)]
-        words += [a_value(other) for other in option.arguments[number + 1 :]]
-        return parse([f"-{option.name}", *words])[0][1][number]
+def read_number(name, number, word):
+    (option,) = (option for option in OPTIONS if option.name == name)
+    words = [a_value(other) for other in option.arguments]
+    words[number] = word
+    return parse([f"-{name}", *words])[0][1][number]
 
-    for inside in (argument.low, argument.high):
-        if math.isfinite(inside):
-            assert read(inside) == inside
-    outside = [argument.low - 1, argument.high + 1, argument.above, argument.below]
-    outside = [value for value in outside if math.isfinite(value)] + [math.nan]
-    for value in outside:
-        with pytest.raises(OptionError, match=f"{argument.what} must be"):
-            read(value)
+
+@pytest.mark.parametrize("name, place, inside, outside", EDGE_CASES)
+def test_bounds(name, place, inside, outside):
+    number = int(place or 0)
+    for word in inside:
+        assert read_number(name, number, word) == float(word)
+    for word in outside:
+        with pytest.raises(OptionError, match=f"^-{name} {re.escape(word)}: .* must "):
+            read_number(name, number, word)
+
+
+def test_every_number_has_edges():
+    numbers = {
+        option.name
+        for option in REAL_OPTIONS
+        if any(argument.kind != "text" for argument in option.arguments)
+    }
+    assert numbers == {name for name, *_ in EDGE_CASES}
+
+
+def test_python_has_the_bounds_of_the_command_line():
+    makers = {"crystal": lambda **fields: Crystal(cell=70, **fields)}
+    makers |= {"beam": Beam, "detector": Detector, "goniometer": Goniometer}
+    makers |= {"sampling": Sampling, "structure_factors": StructureFactors}
+    tried = 0
+    for name, _, inside, outside in EDGE_CASES:
+        (option,) = (option for option in OPTIONS if option.name == name)
+        if len(option.arguments) > 1 or not option.targets[:1]:
+            continue
+        model, field = option.targets[0]
+        if model not in makers:
+            continue
+        tried += 1
+        whole = option.arguments[0].kind == "int"
+        for word in inside:
+            value = int(word) if whole else float(word)
+            assert getattr(makers[model](**{field: value}), field) == value
+        for word in outside:
+            if word in ("2147483648", "-2147483648"):
+                continue  # C's int is a bound of the command line alone
+            value = int(word) if re.fullmatch("[+-]?[0-9]+", word) else float(word)
+            with pytest.raises((TypeError, ValueError), match=f"^{field}"):
+                makers[model](**{field: value})
+    assert tried > 40
+
+
+def test_rows_say_where_values_go():
+    fields = {
+        name: {field.name for field in dataclasses.fields(model)}
+        for name, model in {**MODEL_CLASSES, "output": Output}.items()
+    }
+    fields["simulation"] = {"model"}
+    for option in REAL_OPTIONS:
+        ways = (option.targets, option.does, option.unused, option.action, option.also)
+        assert any(ways), option.name
+        for model, field, *_ in (*option.targets, *option.also):
+            if model == "files":
+                assert field == option.name
+            else:
+                assert field in fields[model], option.name
+
+
+def test_names_in_conditions_are_options():
+    names = {option.name for option in REAL_OPTIONS}
+    for option in REAL_OPTIONS:
+        assert {*option.needs, *option.overruled_by} <= names - {option.name}
+
+
+@pytest.mark.parametrize(
+    "line, warning",
+    [
+        ("-trace_format jsonl", "-trace_format changes nothing without -trace_pixel"),
+        ("-trace_format jsonl -trace_pixel 1 1", None),
+        (
+            "-preview_scale log",
+            "-preview_scale changes nothing without -preview or -preview_noise",
+        ),
+        ("-preview_scale log -preview_noise a.png", None),
+    ],
+)
+def test_an_option_that_changes_nothing_says_so(line, warning):
+    command = read_command_line(f"-cell 70 -default_F 1 {line}", Experiment)
+    assert command.warnings == (() if warning is None else (warning,))
+
+
+def test_conditions_of_a_row():
+    rows = {
+        "needing": row("needing", "", needs=("a", "b", "c")),
+        "overruled": row("overruled", "", overruled_by=("a",)),
+        "odd": row("odd", "", idle=lambda words: f"with {len(words.given)}"),
+    }
+    words = Collector()
+    assert words.idle(rows["needing"]) == "without -a, -b or -c"
+    assert words.idle(rows["overruled"]) == ""
+    words.given["a"] = ()
+    assert words.idle(rows["needing"]) == ""
+    assert words.idle(rows["overruled"]) == "beside -a"
+    assert words.idle(rows["odd"]) == "with 1"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -437,21 +564,6 @@ def test_every_option_has_a_known_group_and_a_sentence():
     for option in REAL_OPTIONS:
         assert option.group in GROUPS
         assert option.help.endswith(".")
-
-
-def test_options_alone_needs_only_the_standard_library():
-    program = (
-        "import runpy, sys\n"
-        "options = runpy.run_path(sys.argv[1])\n"
-        "assert options['build_parser']().prog == 'nbsim'\n"
-        "assert options['parse'](['-N', '5']) == [('N', (5,))]\n"
-        "heavy = {'numpy', 'numba', 'nbsim', 'tifffile'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    path = Path(nbsim.options.__file__)
-    command = [sys.executable, "-S", "-I", "-c", program, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def test_importing_options_loads_nothing_heavy():

@@ -4,7 +4,7 @@
 import os
 from collections.abc import Sequence
 
-from nbsim.options import OUTPUT, Option, find_option
+from nbsim.options import Option, find_option
 
 #: Environment variable that names the C program.
 C_BIN = "NB_C_BIN"
@@ -26,7 +26,7 @@ def own_outputs(words: Sequence[str]) -> list[str]:
     result = list(words)
     for i in _file_words(words):
         option = _option(words[i - 1])
-        if option.group == OUTPUT or option.name == "trace_file":
+        if option.group == "Output" or option.name == "trace_file":
             result[i] = os.path.basename(words[i]) or words[i]
     return result
 

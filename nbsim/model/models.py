@@ -23,6 +23,7 @@ from .checks import (
     checked_misset,
     checked_sources,
 )
+from .limits import BOUNDS
 from .spectrum import checked_spectrum
 from .structure_factors import StructureFactors
 from .validate import Roi, Vector
@@ -42,8 +43,6 @@ SHAPES = ("square", "round", "gauss", "tophat")
 CONVENTIONS = ("mosflm", "xds", "adxv", "denzo", "dials", "custom")
 #: Fluence for which a pixel's value is F^2 times geometry, photons/m^2.
 DEFAULT_FLUENCE = 125932015286227086360700780544.0
-#: Photon energy [eV] times wavelength [A], as the C program rounds it.
-EV_ANGSTROM = 12398.42
 
 
 def clock_seed() -> int:
@@ -56,19 +55,12 @@ def _set(instance: Any, **values: Any) -> None:
         object.__setattr__(instance, name, value)
 
 
-def _numbers(instance: Any, unit: str, names: str, **limits: Any) -> None:
-    """Check several fields alike; None stays None."""
-    for name in names.split():
+def _numbers(instance: Any, model: str) -> None:
+    """Check all fields of a model that are numbers; None stays None."""
+    for name, bounds in BOUNDS[model].items():
         value = getattr(instance, name)
         if value is not None:
-            _set(instance, **{name: validate.number(name, value, unit, **limits)})
-
-
-def _integers(instance: Any, names: str, low: int | None = 0) -> None:
-    for name in names.split():
-        value = getattr(instance, name)
-        if value is not None:
-            _set(instance, **{name: validate.integer(name, value, low=low)})
+            _set(instance, **{name: validate.bounded(name, value, bounds)})
 
 
 def _vectors(instance: Any, names: str) -> None:
@@ -76,13 +68,6 @@ def _vectors(instance: Any, names: str) -> None:
         value = getattr(instance, name)
         if value is not None:
             _set(instance, **{name: validate.vector(name, value)})
-
-
-def _seeds(instance: Any, names: str) -> None:
-    for name in names.split():
-        value = getattr(instance, name)
-        if value is not None:
-            _set(instance, **{name: validate.seed(name, value)})
 
 
 def _flags(instance: Any, names: str) -> None:
@@ -159,14 +144,9 @@ class Crystal:
             _set(self, A_matrix=checked_matrix(self.A_matrix))
         if self.misset_deg is not None:
             _set(self, misset_deg=checked_misset(self.misset_deg))
-        _seeds(self, "misset_seed mosaic_seed")
+        _numbers(self, "crystal")
         if self.misset_deg == "random" and self.misset_seed is None:
             _set(self, misset_seed=clock_seed())
-        _integers(self, "Na Nb Nc mosaic_domains")
-        _numbers(self, "mm", "sample_x_mm sample_y_mm sample_z_mm", low=0.0)
-        _numbers(self, "", "fudge", low=0.0, open_low=True)
-        _numbers(self, "degrees", "mosaic_spread_deg", low=0.0, high=360.0)
-        _numbers(self, "um", "water_um", low=0.0)
         validate.choice("shape", self.shape, SHAPES)
         _flags(self, "exact_cell")
 
@@ -233,20 +213,7 @@ class Beam:
     polar_vector: Vector | None = None
 
     def __post_init__(self) -> None:
-        _numbers(self, "A", "wavelength_A", low=0.0, open_low=True)
-        _numbers(self, "photons/m^2", "fluence_per_m2", low=0.0)
-        _numbers(self, "photons/s", "flux_per_s", low=0.0)
-        _numbers(self, "s", "exposure_s", low=0.0, open_low=True)
-        _numbers(self, "mm", "beamsize_mm", low=0.0, open_low=True)
-        _numbers(self, "", "polarization", low=-1.0, high=1.0)
-        _numbers(
-            self,
-            "mrad",
-            "hdivrange_mrad vdivrange_mrad hdivstep_mrad vdivstep_mrad",
-            low=0.0,
-        )
-        _numbers(self, "%", "dispersion_percent", low=0.0)
-        _integers(self, "hdivsteps vdivsteps dispsteps")
+        _numbers(self, "beam")
         _flags(self, "nopolar round_div")
         _vectors(self, "beam_vector polar_vector")
         if self.sources is not None:
@@ -337,23 +304,7 @@ class Detector:
     from_smv_header: ClassVar[Callable[..., Detector]]
 
     def __post_init__(self) -> None:
-        for name in ("detpixels_f", "detpixels_s"):
-            value = getattr(self, name)
-            if value is not None:
-                _set(self, **{name: validate.integer(name, value, low=1)})
-        _numbers(
-            self,
-            "mm",
-            "detsize_f_mm detsize_s_mm pixel_size_mm distance_mm close_distance_mm",
-            low=0.0,
-            open_low=True,
-        )
-        _numbers(self, "mm", "Xbeam_mm Ybeam_mm Xclose_mm Yclose_mm")
-        _numbers(self, "pixels", "ORGX_pixels ORGY_pixels")
-        _numbers(self, "degrees", "rotx_deg roty_deg rotz_deg twotheta_deg")
-        _numbers(self, "um", "thick_um", low=0.0)
-        _numbers(self, "um", "abs_um", low=0.0, infinite=True)
-        _integers(self, "thicksteps")
+        _numbers(self, "detector")
         _flags(self, "curved point_pixel")
         vectors = "fdet_vector sdet_vector odet_vector twotheta_axis"
         _vectors(self, vectors)
@@ -427,9 +378,7 @@ class Goniometer:
     spindle_axis: Vector | None = None
 
     def __post_init__(self) -> None:
-        _numbers(self, "degrees", "phi_deg")
-        _numbers(self, "degrees", "osc_deg phistep_deg", low=0.0)
-        _integers(self, "phisteps")
+        _numbers(self, "goniometer")
         _vectors(self, "spindle_axis")
 
 
@@ -460,7 +409,6 @@ class Sampling:
     phi_carryover: bool = False
 
     def __post_init__(self) -> None:
-        _integers(self, "oversample")
-        _numbers(self, "A", "dmin_A", low=0.0)
+        _numbers(self, "sampling")
         _flags(self, "oversample_thick oversample_polar oversample_omega")
         _flags(self, "interpolate phi_carryover")

@@ -12,6 +12,7 @@ import numpy as np
 
 from nbsim.errors import FileError
 from nbsim.model import validate
+from nbsim.model.limits import BOUNDS
 from nbsim.model.spectral import SpectralParts
 
 
@@ -80,7 +81,11 @@ class StructureFactors:
     spectral: SpectralParts | None = None
 
     def __post_init__(self) -> None:
-        numbers = {"default_F": validate.number("default_F", self.default_F)}
+        numbers = {
+            "default_F": validate.bounded(
+                "default_F", self.default_F, BOUNDS["structure_factors"]["default_F"]
+            )
+        }
         for name in ("h_min", "k_min", "l_min", "hkls"):
             numbers[name] = validate.integer(name, getattr(self, name))
         for name, number in numbers.items():

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from .limits import MAX_SEED, Bounds
+
 Vector = tuple[float, float, float]
 #: xmin, xmax, ymin, ymax in pixels, inclusive.
 Roi = tuple[int, int, int, int]
-#: The random numbers work modulo 2**31 - 1.
-MAX_SEED = 2**31 - 2
+#: Short for units of the command line.
+UNITS = {"Angstrom": "A", "percent": "%"}
 
 
 def number(
@@ -22,6 +24,7 @@ def number(
     *,
     low: float = -math.inf,
     high: float = math.inf,
+    below: float = math.inf,
     open_low: bool = False,
     infinite: bool = False,
 ) -> float:
@@ -37,6 +40,8 @@ def number(
         For the message.
     low, high
         Allowed range, inclusive unless `open_low`.
+    below
+        Bound that is not allowed itself.
     infinite
         Whether inf is allowed.
     """
@@ -45,10 +50,11 @@ def number(
     result = float(value)
     finite = math.isfinite(result) or (infinite and result == math.inf)
     above = result > low if open_low else result >= low
-    if not (finite and above and result <= high):
-        raise ValueError(
-            f"{name} {result:g}: expected {_range(unit, low, high, open_low)}"
-        )
+    if not (finite and above and result <= high and (result < below or infinite)):
+        text = _range(unit, low, high, open_low)
+        if below < math.inf:
+            text += f" and less than {below:g}"
+        raise ValueError(f"{name} {result:g}: expected {text}")
     return result
 
 
@@ -75,6 +81,26 @@ def integer(
     if high is not None and result > high:
         raise ValueError(f"{name} {result}: expected a whole number, at most {high}")
     return result
+
+
+def bounded(name: str, value: Any, bounds: Bounds) -> float | int:
+    """Return `value` as float or int, or raise ValueError/TypeError naming it."""
+    if bounds.whole:
+        low, high = (
+            int(end) if math.isfinite(end) else None
+            for end in (bounds.low, bounds.high)
+        )
+        return integer(name, value, low=low, high=high)
+    return number(
+        name,
+        value,
+        UNITS.get(bounds.unit, bounds.unit),
+        low=max(bounds.low, bounds.above),
+        high=bounds.high,
+        below=bounds.below,
+        open_low=bounds.above > bounds.low,
+        infinite=bounds.infinite,
+    )
 
 
 def seed(name: str, value: Any) -> int:

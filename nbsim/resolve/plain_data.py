@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..model.experiment import Experiment
-from ..model.models import EV_ANGSTROM
+from ..model.limits import EV_ANGSTROM
 from .run import Setup
 from .steps import Steps
 from .vectors import RTD

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Write the completion files: ``python -m nbsim.tools.docs.completions FOLDER``.
+"""The completion files.
 
 Made with shtab from the option table, so that completing costs the program nothing.
 """
 
 import argparse
 import re
-import sys
-from pathlib import Path
 
 from nbsim.options import EXACT, build_parser
 
@@ -52,10 +50,3 @@ def completion(shell: str) -> str:
         # long ones old-style options and wants -o.
         script = re.sub(r" -s (\w{2,})", r" -o \1", script)
     return "\n".join(line.rstrip() for line in script.splitlines()) + "\n"
-
-
-if __name__ == "__main__":
-    for shell, name in FILES.items():
-        path = Path(sys.argv[1], name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(completion(shell), encoding="utf-8")

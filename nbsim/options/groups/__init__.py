@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""All rows, in the order of the help text: one file for each of its headings."""
+
+from . import (
+    background,
+    beam,
+    beam_centre,
+    crystal,
+    detector,
+    goniometer,
+    never_read,
+    noise,
+    output,
+    run,
+    sampling,
+    structure_factors,
+    trace,
+)
+
+_FILES = (
+    crystal,
+    structure_factors,
+    beam,
+    detector,
+    beam_centre,
+    goniometer,
+    sampling,
+    background,
+    noise,
+    output,
+    run,
+    trace,
+    never_read,
+)
+OPTIONS = tuple(row for file in _FILES for row in file.OPTIONS)
+GROUPS = tuple(dict.fromkeys(row.group for row in OPTIONS))

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Wavelengths, directions and strength of the beam."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...model.limits import EV_ANGSTROM
+from ..schema import Bounds, file, group, number, option
+from .shared import NOT_USED
+
+if TYPE_CHECKING:
+    from ..collector import Collector
+
+
+def _energy(words: Collector, energy_eV: float) -> None:
+    words.set("beam", wavelength_A=EV_ANGSTROM / energy_eV)
+
+
+OPTIONS = group(
+    "Beam",
+    option(
+        "lambda",
+        "Wavelength.",
+        number("ANGSTROM", "the wavelength"),
+        sets=("beam", "wavelength_A"),
+        default="1",
+        aliases=("wavelength", "wave"),
+        c="lambda0",
+    ),
+    option(
+        "energy",
+        "Photon energy, instead of -lambda.",
+        number("EV", "the photon energy", Bounds(unit="eV", above=0)),
+        does=_energy,
+        python="Beam(wavelength_A=12398.42 / energy_eV)",
+        c="lambda0 = 12398.42 / E",
+    ),
+    option(
+        "dispersion",
+        "Full width of the wavelength range, relative to the wavelength.",
+        number("PERCENT", "the dispersion"),
+        sets=("beam", "dispersion_percent"),
+        default="0",
+        c="dispersion",
+    ),
+    option(
+        "dispsteps",
+        "Number of wavelengths in that range; 0 chooses automatically.",
+        number("STEPS", "the number of wavelengths"),
+        sets=("beam", "dispsteps"),
+        default="2 with -dispersion, else 1",
+        c="dispsteps",
+    ),
+    option(
+        "divergence",
+        "Full angle of the beam divergence, horizontally and vertically.",
+        number("MRAD", "the divergence"),
+        sets=(("beam", "hdivrange_mrad"), ("beam", "vdivrange_mrad")),
+        default="0",
+        c="hdivrange, vdivrange",
+    ),
+    option(
+        "hdivrange",
+        "Full horizontal divergence.",
+        number("MRAD", "the horizontal divergence"),
+        sets=("beam", "hdivrange_mrad"),
+        default="0",
+        c="hdivrange",
+    ),
+    option(
+        "vdivrange",
+        "Full vertical divergence.",
+        number("MRAD", "the vertical divergence"),
+        sets=("beam", "vdivrange_mrad"),
+        default="0",
+        c="vdivrange",
+    ),
+    option(
+        "hdivstep",
+        "Angle between source points in the horizontal direction; 0 chooses "
+        "automatically.",
+        number("MRAD", "the horizontal divergence step"),
+        sets=("beam", "hdivstep_mrad"),
+        default="from range and number",
+        prefixes=(),
+        c="hdivstep",
+    ),
+    option(
+        "vdivstep",
+        "Angle between source points in the vertical direction; 0 chooses "
+        "automatically.",
+        number("MRAD", "the vertical divergence step"),
+        sets=("beam", "vdivstep_mrad"),
+        default="from range and number",
+        prefixes=(),
+        c="vdivstep",
+    ),
+    option(
+        "hdivsteps",
+        "Number of source points in the horizontal direction; 0 chooses "
+        "automatically.",
+        number("STEPS", "the number of horizontal source points"),
+        sets=("beam", "hdivsteps"),
+        default="2 with a range or step, else 1",
+        c="hdivsteps",
+    ),
+    option(
+        "vdivsteps",
+        "Number of source points in the vertical direction; 0 chooses "
+        "automatically.",
+        number("STEPS", "the number of vertical source points"),
+        sets=("beam", "vdivsteps"),
+        default="2 with a range or step, else 1",
+        c="vdivsteps",
+    ),
+    option(
+        "divsteps",
+        "Number of source points in both directions; 0 chooses automatically.",
+        number("STEPS", "the number of source points"),
+        sets=(("beam", "hdivsteps"), ("beam", "vdivsteps")),
+        c="hdivsteps, vdivsteps",
+    ),
+    option(
+        "round_div",
+        "Keep only the source points inside an ellipse. This is the default.",
+        sets=("beam", "round_div"),
+        value=True,
+        c="round_div = 1",
+    ),
+    option(
+        "square_div",
+        "Keep the source points in the corners too.",
+        sets=("beam", "round_div"),
+        value=False,
+        c="round_div = 0",
+    ),
+    option(
+        "sourcefile",
+        "Text file of source points instead of divergence and dispersion: x y z "
+        "weight wavelength on each line, lengths in metres. Columns may be left "
+        "out from the right. Model c reads the weight and ignores it.",
+        file("the source file"),
+        sets=("files", "sourcefile"),
+        python="Beam(sources=nbsim.read_sources(...))",
+        c="sourcefilename",
+        c_note="the weight column is read and ignored, the wavelength column used; "
+        "the same here (oddity 6)",
+    ),
+    option(
+        "fluence",
+        "Photons per area in the whole exposure.",
+        number("FLUENCE", "the fluence"),
+        sets=("beam", "fluence_per_m2"),
+        default="1.26e29, which makes the intensity F^2",
+        c="fluence",
+    ),
+    option(
+        "flux",
+        "Photons per time; with -exposure and -beamsize it gives the fluence.",
+        number("FLUX", "the flux"),
+        sets=("beam", "flux_per_s"),
+        default="not used",
+        c="flux",
+    ),
+    option(
+        "exposure",
+        "Exposure time.",
+        number("SECONDS", "the exposure time"),
+        sets=("beam", "exposure_s"),
+        default="1",
+        c="exposure",
+    ),
+    option(
+        "beamsize",
+        "Edge length of the square beam. Crystal sizes given in mm are clipped to "
+        "it.",
+        number("MM", "the beam size"),
+        sets=("beam", "beamsize_mm"),
+        default="0.1",
+        c="beamsize",
+    ),
+    option(
+        "polar",
+        "Kahn's polarization factor: 1 for a beam polarized along the polarization "
+        "vector, 0 for an unpolarized one.",
+        number("FACTOR", "the polarization factor"),
+        sets=("beam", "polarization"),
+        also=(("beam", "nopolar", False),),
+        default="0",
+        prefixes=(),
+        c="polarization",
+        c_note="the default is 0, whatever its usage text says; the same here",
+    ),
+    option(
+        "nopolar",
+        "Do not apply the polarization factor.",
+        sets=("beam", "nopolar"),
+        value=True,
+        c="nopolar = 1",
+    ),
+    option(
+        "coherent",
+        "Accepted and not used, as in nanoBragg: all terms are added incoherently.",
+        unused="waves from different sources are added incoherently all the same",
+        c="coherent",
+        c_note=NOT_USED,
+    ),
+)

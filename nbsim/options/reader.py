@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Read the words of a command line into events.
+
+argparse does not do this: nanoBragg command lines need options that are recognised by
+the beginning of their name, values such as ``-1e-5``, and the order in which options
+were given.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from .groups import OPTIONS
+from .schema import NUMBER, Argument, Option, OptionError, shown
+
+EXACT = {spelling: option for option in OPTIONS for spelling in option.spellings}
+BEGINNINGS = {start: option for option in OPTIONS for start in option.beginnings}
+
+
+def find_option(name: str) -> Option | None:
+    """Return the option that `name` (without dashes) spells, or None.
+
+    An exact spelling goes before a prefix and a long prefix before a short one, so
+    that ``misset_seed`` is never ``misset`` (nanoBragg.c takes it for both).
+    """
+    if name in EXACT:
+        return EXACT[name]
+    if not re.fullmatch(r"\w+", name, re.ASCII):
+        return None
+    starts = [start for start in BEGINNINGS if name.startswith(start)]
+    return BEGINNINGS[max(starts, key=len)] if starts else None
+
+
+def parse(argv: Sequence[str]) -> list[tuple[str, tuple]]:
+    """Read a command line.
+
+    Parameters
+    ----------
+    argv
+        The words after the name of the program.
+
+    Returns
+    -------
+    list of (name, values)
+        One event per option in the order of the line: the canonical name without
+        dash, and its int, float or str values in command-line units, () for a flag.
+        ``misset`` has three numbers or ("random",), ``cell`` one to six numbers. An
+        option that nanoBragg ignores gives ("ignored", (spelling, what to use)).
+        With -h or -version anywhere, that event alone.
+
+    Raises
+    ------
+    OptionError
+        If a word is no option, or an option's arguments are missing or wrong.
+    """
+    for word in argv:
+        option = _option_of(word)
+        if option is not None and option.name in ("help", "version"):
+            return [(option.name, ())]
+    events = []
+    rest = list(argv)
+    before = ""
+    while rest:
+        spelling = rest.pop(0)
+        option = _option_of(spelling)
+        if option is None:
+            raise OptionError(_stray(spelling, before))
+        values = _read_arguments(option, spelling, rest)
+        if option.instead:
+            events.append(("ignored", (spelling, option.instead)))
+        else:
+            events.append((option.name, values))
+        before = spelling
+    return events
+
+
+def _option_of(word: str) -> Option | None:
+    """Return the option that a word of the command line names (-name or --name)."""
+    match = re.fullmatch(r"--?([^-].*)", word)
+    return find_option(match[1]) if match and not NUMBER.fullmatch(word) else None
+
+
+def _is_value(word: str) -> bool:
+    """Whether `word` can be the argument of an option: -1 can, -pixel cannot."""
+    return not word.startswith("-") or bool(NUMBER.fullmatch(word))
+
+
+def _read_arguments(option: Option, spelling: str, rest: list[str]) -> tuple:
+    """Return the values of `option` and take their words off the front of `rest`."""
+    values = []
+    for number, argument in enumerate(option.arguments):
+        if not rest or not _is_value(rest[0]):
+            if number < option.required:
+                raise OptionError(_missing(argument, spelling, rest))
+            break
+        word = rest.pop(0)
+        if argument.keyword and argument.keyword[0] in word:
+            return (argument.keyword[1],)
+        values.append(argument.read(spelling, word))
+    return tuple(values)
+
+
+def _missing(argument: Argument, spelling: str, rest: Sequence[str]) -> str:
+    """Say which argument is missing, and before which word."""
+    allowed = argument.allowed()
+    sentence = f"{spelling}: {argument.what} is missing; it must be {allowed}"
+    if not rest:
+        return sentence
+    sentence += f", and the next word is {shown(rest[0])}"
+    if argument.kind == "text" and not argument.choices and not _option_of(rest[0]):
+        sentence += f" (write ./{rest[0]} if that is the name)"
+    return sentence
+
+
+def _stray(word: str, before: str) -> str:
+    """Say why `word`, which follows the option `before`, cannot be there."""
+    if not word.startswith("-") and word in EXACT:
+        return f"unexpected word {shown(word)}; did you mean -{word}?"
+    if _is_value(word) or not word.strip("-"):
+        place = f"after {before} and its arguments" if before else "at the start"
+        return f"unexpected word {shown(word)} {place}: it belongs to no option"
+    name, equals, value = word.partition("=")
+    if equals and _option_of(name):
+        return f"unknown option {shown(word)}; write {name} {value} as two words"
+    return f"unknown option {shown(word)}; {_suggestion(word)}"
+
+
+def _suggestion(word: str) -> str:
+    """Name the option that looks most like `word`, if one does."""
+    known = {
+        spelling.lower(): spelling
+        for option in OPTIONS
+        for spelling in option.spellings
+        if not option.instead
+    }
+    near = difflib.get_close_matches(word.strip("-").lower(), known, n=1)
+    return f"did you mean -{known[near[0]]}?" if near else "nbsim -h lists all options"
