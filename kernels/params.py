@@ -33,6 +33,12 @@ class DetectorArgs(NamedTuple):
     detector_thickstep: float  # m
     detector_thicksteps: int
     detector_mu: float  # 1/m
+    # Model physical: obliquity at a layer's depth, a curved detector that is a sphere
+    # around the crystal and touches the plane at its nearest point.
+    exact: bool
+    layer_offset: float  # where in a layer its point is: 0 the front, 1/2 the middle
+    Fclose: float  # m, nearest point of the plane along fast and slow
+    Sclose: float
 
 
 class BeamArgs(NamedTuple):
@@ -40,6 +46,7 @@ class BeamArgs(NamedTuple):
 
     incident: np.ndarray  # (sources, 3) unit vectors along the rays
     wavelength: np.ndarray  # (sources,) m
+    share: np.ndarray  # (sources,) weights with a mean of 1; see SamplingArgs.per_ray
     polar_vector: np.ndarray
     polarization: float  # Kahn factor
     nopolar: bool
@@ -78,6 +85,11 @@ class SamplingArgs(NamedTuple):
     has_water: bool
     scale: float  # r_e^2 * fluence, photons
     steps: float  # sources * phisteps * domains * oversample^2
+    # Model physical: every ray's sum (and its own I_bg) gets its own solid angle,
+    # capture fraction, polarization and share; nothing is applied at the end.
+    per_ray: bool
+    # Model physical: only evaluations outside the list take the nearest F.
+    keep_interpolating: bool
 
     @property
     def running(self) -> bool:
@@ -187,3 +199,15 @@ class CubicF(NamedTuple):
     h_range: float
     k_range: float
     l_range: float
+
+
+class CubicElseNearestF(NamedTuple):
+    """As `CubicF`; an index that cannot be interpolated takes the nearest F."""
+
+    h_min: float
+    k_min: float
+    l_min: float
+    h_range: float
+    k_range: float
+    l_range: float
+    default_F_sqr: float

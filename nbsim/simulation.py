@@ -60,7 +60,8 @@ class Simulation(Experiment):
     crystal, structure_factors, beam, detector, goniometer, sampling
         The models.
     model
-        "c": nanoBragg's arithmetic with its oddities.
+        "c": nanoBragg's arithmetic with its oddities; "physical": the same experiment
+        without them.
     """
 
     @classmethod

@@ -70,6 +70,29 @@ TWINS = {
     ),
     "interpolated_running": ("-N 2 -oversample 2 -oversample_polar", True),
     "out_of_range": ("-N 2 -oversample 1 -roi 9 19 9 9 -distance 60", True),
+    "physical": (
+        "-model physical -N 5 -oversample 2 -detector_abs 90 -detector_thick 80 "
+        "-thicksteps 3 -divergence 4 -divsteps 2 -polar 0.7",
+        True,
+    ),
+    "physical_curved": (
+        "-model physical -N 4 -oversample 2 -curved_det -detector_thick 900 -nopolar",
+        False,
+    ),
+    "physical_dmin": (
+        "-model physical -N 5 -oversample 3 -dmin 1.61 -polar 1 -water 1e4 "
+        "-mosaic 2 -mosaic_domains 70",
+        True,
+    ),
+    "physical_gauss": ("-model physical -N 6 -gauss_xtal -oversample 2", True),
+    "physical_interpolated": (
+        "-model physical -N 2 -oversample 2 -roi 9 19 9 9 -distance 60",
+        True,
+    ),
+    "physical_one_ray": (
+        "-model physical -N 2 -oversample 1 -roi 9 19 9 9 -distance 60 -osc 1",
+        True,
+    ),
     "carryover": ("-N 9 -oversample 1 -osc 2 -phisteps 2 -phi_carryover", True),
 }
 
@@ -115,7 +138,7 @@ def on_backend(simulation: Simulation, change=None, indices=(0,)) -> np.ndarray:
     """Render the region of interest in one call of a backend, after a change to it."""
     setup = simulation.setup
     xmin, xmax, ymin, ymax = simulation.detector.roi
-    job = driver.build_job(setup)
+    job = driver.with_one_ray(driver.build_job(setup))
     pixels = driver.build_pixels(setup, (xmin, xmax, ymin, ymax))
     image = np.zeros(simulation.detector.shape, np.float32)
     backend = render_cuda.CudaBackend(
@@ -183,6 +206,10 @@ def main(path: str) -> None:
     for evaluations in (1, 200, 1000):
         results[f"launches of {evaluations}"] = on_backend(
             mosaic, short_launches(evaluations)
+        )
+    for evaluations in (1, 200):
+        results[f"physical, launches of {evaluations}"] = on_backend(
+            twin("physical_dmin"), short_launches(evaluations)
         )
     results["running, launches of 1"] = on_backend(twin("running"), short_launches(1))
     results["little memory"] = on_backend(mosaic, little_memory)

@@ -11,6 +11,7 @@ states that the C program carries from pixel to pixel are carried here too.
 import math
 from dataclasses import dataclass
 
+import naive_physical
 import numpy as np
 
 R_E_SQR = 7.94079248018965e-30  # m^2
@@ -25,7 +26,7 @@ class RunState:
 
 
 def image(simulation) -> np.ndarray:
-    """Return the (slow, fast) float32 image of a simulation, model c."""
+    """Return the (slow, fast) float32 image of a simulation."""
     setup = simulation.setup
     mask = simulation.detector.mask
     state = RunState(setup.interpolate, cell_at_rest(setup))
@@ -34,8 +35,13 @@ def image(simulation) -> np.ndarray:
     xmin, xmax, ymin, ymax = setup.geometry.roi
     for spixel in range(ymin, min(ymax + 1, spixels)):
         for fpixel in range(xmin, min(xmax + 1, fpixels)):
-            if mask is None or mask[spixel, fpixel] != 0:
-                picture[spixel, fpixel] = pixel(fpixel, spixel, simulation, state)
+            if mask is not None and mask[spixel, fpixel] == 0:
+                continue
+            if simulation.model == "physical":
+                value = naive_physical.pixel(fpixel, spixel, simulation)
+            else:
+                value = pixel(fpixel, spixel, simulation, state)
+            picture[spixel, fpixel] = value
     return picture
 
 

@@ -27,6 +27,10 @@ FORMS = [
     ("default_F", "single"),
     ("interpolated", "double"),
     ("interpolated_gauss", "double"),
+    ("physical", "double"),
+    ("physical", "single"),
+    ("physical_curved", "double"),
+    ("physical_interpolated", "double"),
 ]
 
 
@@ -53,7 +57,7 @@ pytestmark = pytest.mark.skipif(
 def kernels(name, precision):
     """Yield every kernel of a twin with the arguments of a launch, on the host."""
     simulation = cuda_runs.twin(name)
-    host_job = driver.build_job(simulation.setup)
+    host_job = driver.with_one_ray(driver.build_job(simulation.setup))
     pixels = driver.build_pixels(simulation.setup, (0, 9, 0, 9))
     job = cuda_arguments.job_by_value(host_job)
     work = cuda_params.Work(*range(len(cuda_params.Work._fields)))
@@ -62,7 +66,9 @@ def kernels(name, precision):
     formula = cuda_arguments.fast_kernel(
         simulation.structure_factors, host_job, precision, simulation.setup.interpolate
     )
-    fast = pixel_cuda.add_terms_kernel(formula.form, formula.lookup)
+    fast = pixel_cuda.add_terms_kernel(
+        formula.form, formula.lookup, host_job.sampling.per_ray
+    )
     flat = job.xtal.cell_vectors.reshape(-1)
     yield fast, (
         work,
@@ -72,6 +78,7 @@ def kernels(name, precision):
         formula.spot,
         formula.box,
         formula.table,
+        formula.factor,
         sums,
         fell_out,
     )
@@ -114,8 +121,9 @@ def test_fast_kernels_compile(name, precision, monkeypatch):
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids="{0[0]}.{0[1]}".format)
-def test_every_generation(capability, monkeypatch):
-    for kernel, arguments in kernels("many_cells", "single"):
+@pytest.mark.parametrize("name", ["many_cells", "physical"])
+def test_every_generation(name, capability, monkeypatch):
+    for kernel, arguments in kernels(name, "single"):
         check_compiles(kernel, arguments, capability, monkeypatch)
 
 

@@ -135,6 +135,16 @@ def test_how_the_work_is_cut_makes_no_difference(name, simulated):
     np.testing.assert_allclose(simulated[name], simulated["whole"], rtol=1.2e-7)
 
 
+@pytest.mark.parametrize("evaluations", [1, 200])
+def test_weighted_rays_bear_short_launches(evaluations, simulated):
+    # The background of a ray is added once, however its orientations are cut.
+    np.testing.assert_allclose(
+        simulated[f"physical, launches of {evaluations}"],
+        simulated["twin physical_dmin double"],
+        rtol=1.2e-7,
+    )
+
+
 def test_running_products_bear_the_shortest_launches(simulated):
     np.testing.assert_array_equal(
         simulated["running, launches of 1"], simulated["twin running double"]

@@ -6,8 +6,10 @@ Two loops per orientation: where each pixel reads, with pixels as lanes; then th
 """
 
 import numpy as np
+from numba.extending import overload
 
-from ..jit import lanes, lanes_inline
+from .. import params
+from ..jit import LANE_OPTIONS, lanes, lanes_inline
 from .intrinsics import vector_loop, weighted_cube
 from .lanes import TILE, TWO52, cell_at, element_at, is_dark, nearest, spot
 
@@ -15,19 +17,86 @@ from .lanes import TILE, TWO52, cell_at, element_at, is_dark, nearest, spot
 TERM, TH, TK, TL, PLACE = (row * TILE for row in range(5))
 
 
+def fallback(h, h0, low, count, lookup):
+    """Return where to read along an axis if an index cannot be interpolated.
+
+    Parameters
+    ----------
+    h, h0
+        Fractional index, the nearest whole one.
+    low, count
+        The list's lowest index and its length along this axis.
+    lookup
+        A `CubicF` does not care: the pixel is rendered again. Otherwise it is the
+        nearest point: at a whole index the weights are 1 and 0.
+    """
+    raise NotImplementedError("compiled code only")
+
+
+@overload(fallback, jit_options=LANE_OPTIONS, inline="always")
+def _fallback(h, h0, low, count, lookup):
+    if lookup.instance_class is params.CubicF:
+        return lambda h, h0, low, count, lookup: h
+    return lambda h, h0, low, count, lookup: min(max(h0, low), low + count - 1.0)
+
+
+@lanes_inline
+def first_of_four(h, low, count):
+    """Return the first of the points that are interpolated, counted from the list's."""
+    return min(max(np.floor(h) - low - 1.0, 0.0), count - 4.0)
+
+
+def term_of_list(total, i, h0, k0, l0, term, inside, lookup):
+    """Return a pixel's F_latt^2, 0 where F is not in the list: that term is added."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(term_of_list, jit_options=LANE_OPTIONS, inline="always")
+def _term_of_list(total, i, h0, k0, l0, term, inside, lookup):
+    if lookup.instance_class is params.CubicF:
+        return lambda total, i, h0, k0, l0, term, inside, lookup: term
+
+    def implementation(total, i, h0, k0, l0, term, inside, lookup):
+        listed = (
+            (h0 >= lookup.h_min)
+            & (h0 < lookup.h_min + lookup.h_range)
+            & (k0 >= lookup.k_min)
+            & (k0 < lookup.k_min + lookup.k_range)
+            & (l0 >= lookup.l_min)
+            & (l0 < lookup.l_min + lookup.l_range)
+        )
+        total[i] += 0.0 if inside | listed else term * lookup.default_F_sqr
+        return term if inside | listed else 0.0
+
+    return implementation
+
+
+def has_fallen(fell, fallen, lookup):
+    """Return 1 for a pixel with an evaluation that ends interpolation, or had one."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(has_fallen, jit_options=LANE_OPTIONS, inline="always")
+def _has_fallen(fell, fallen, lookup):
+    if lookup.instance_class is params.CubicF:
+        return lambda fell, fallen, lookup: max(fell, fallen)
+    return lambda fell, fallen, lookup: fell
+
+
 @lanes
-def cubic_places(sx, sy, sz, keep, fell, scratch, n, cell, shape, lookup, water):
+def cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, shape, lookup, water):
     """Fill in where one orientation reads; mark pixels that fall out.
 
     Parameters
     ----------
-    sx, sy, sz, keep, fell, scratch, n, water
+    sx, sy, sz, total, keep, fell, scratch, n, water
         As in `lanes.add_terms`. Scratch is filled with F_latt^2, the position
         between points along h, k, l, and the first of the 64 elements, plus 2^52.
     cell
         a, b, c, m: nine numbers.
     shape, lookup
-        See `lanes`; the lookup is a `CubicF` of at least 4 points each way.
+        See `lanes`; the lookup is a `CubicF` or a `CubicElseNearestF` of at least 4
+        points each way.
     """
     vector_loop()
     ax, ay, az, bx, by, bz, cx, cy, cz = cell
@@ -38,10 +107,10 @@ def cubic_places(sx, sy, sz, keep, fell, scratch, n, cell, shape, lookup, water)
         h = ax * sx[i] + ay * sy[i] + az * sz[i]
         k = bx * sx[i] + by * sy[i] + bz * sz[i]
         l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-        dh = h - nearest(h, shape, lookup)
-        dk = k - nearest(k, shape, lookup)
-        dl = l - nearest(l, shape, lookup)
-        scratch[TERM + i] = spot(dh, dk, dl, shape)
+        h0 = nearest(h, shape, lookup)
+        k0 = nearest(k, shape, lookup)
+        l0 = nearest(l, shape, lookup)
+        dh, dk, dl = h - h0, k - k0, l - l0
         inside = (
             (h - h_min + 3.0 <= h_range)
             & (h - 2.0 >= h_min)
@@ -52,17 +121,18 @@ def cubic_places(sx, sy, sz, keep, fell, scratch, n, cell, shape, lookup, water)
         )
         dark = is_dark(dh, dk, dl, shape) and not water
         fallen = 1.0 if (keep[i] != 0.0) & (not dark) & (not inside) else 0.0
-        fell[i] = max(fell[i], fallen)
-        h_flr = np.floor(h)
-        k_flr = np.floor(k)
-        l_flr = np.floor(l)
-        scratch[TH + i] = h - h_flr
-        scratch[TK + i] = k - k_flr
-        scratch[TL + i] = l - l_flr
-        # Outside the list any place does: the pixel is rendered again.
-        p = min(max(h_flr - h_min - 1.0, 0.0), h_range - 4.0)
-        q = min(max(k_flr - k_min - 1.0, 0.0), k_range - 4.0)
-        r = min(max(l_flr - l_min - 1.0, 0.0), l_range - 4.0)
+        fell[i] = has_fallen(fell[i], fallen, lookup)
+        term = spot(dh, dk, dl, shape)
+        scratch[TERM + i] = term_of_list(total, i, h0, k0, l0, term, inside, lookup)
+        x = h if inside else fallback(h, h0, h_min, h_range, lookup)
+        y = k if inside else fallback(k, k0, k_min, k_range, lookup)
+        z = l if inside else fallback(l, l0, l_min, l_range, lookup)
+        p = first_of_four(x, h_min, h_range)
+        q = first_of_four(y, k_min, k_range)
+        r = first_of_four(z, l_min, l_range)
+        scratch[TH + i] = x - (p + h_min + 1.0)
+        scratch[TK + i] = y - (q + k_min + 1.0)
+        scratch[TL + i] = z - (r + l_min + 1.0)
         scratch[PLACE + i] = p * h_stride + (q * l_range + (r + TWO52))
 
 
@@ -106,7 +176,7 @@ def add_cubic(
     h_stride = np.uint64(find.k_range * find.l_range)
     for m in range(orientations):
         cell = cell_at(cells, m)
-        cubic_places(sx, sy, sz, keep, fell, scratch, n, cell, form, find, water)
+        cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, form, find, water)
         for i in range(n):
             F = weighted_cube(
                 table,

@@ -83,30 +83,40 @@ def curved_directions(fast, slow, start, n, run, dx, dy, dz, airpath):
 
 
 @lanes
-def solid_angles(airpath, n, run, omega):
-    """Fill in omega_pixel, sr; see `detector.solid_angle`."""
+def solid_angles(airpath, Odet, n, run, omega):
+    """Fill in omega_pixel, sr, at the depth `Odet`; see `detector.solid_angle`."""
     vector_loop()
     if run.point_pixel:
         for i in range(n):
             omega[i] = 1.0 / (airpath[i] * airpath[i])
         return
-    volume = run.pixel_size * run.pixel_size * run.close_distance
+    normal_distance = run.close_distance
+    if run.exact:
+        normal_distance = run.close_distance + Odet
+        if run.curved_detector:
+            side = run.pixel_size / run.close_distance
+            for i in range(n):
+                omega[i] = side * side
+            return
+    volume = run.pixel_size * run.pixel_size * normal_distance
     for i in range(n):
         omega[i] = volume / (airpath[i] * airpath[i] * airpath[i])
 
 
 @lanes
 def absorbed_fractions(layer, dx, dy, dz, n, run, capture):
-    """Fill in capture_fraction where it is still 0, or with -oversample_thick anew.
+    """Fill in capture_fraction where it is still 0, or where it is to be exact anew.
 
     See `detector.absorbed_fraction`.
     """
     vector_loop()
     ox, oy, oz = run.odet_vector[0], run.odet_vector[1], run.odet_vector[2]
     depth = run.detector_thickstep * run.detector_mu * LOG2_E
-    again = run.oversample_thick
+    again = run.oversample_thick | run.per_ray
+    straight = run.exact & run.curved_detector
     for i in range(n):
-        through = depth / (dx[i] * ox + dy[i] * oy + dz[i] * oz)
+        parallax = 1.0 if straight else dx[i] * ox + dy[i] * oy + dz[i] * oz
+        through = depth / parallax
         before = exp2(min(max(-layer * through, -LARGEST_EXPONENT), LARGEST_EXPONENT))
         behind = -(layer + 1) * through
         value = before - exp2(min(max(behind, -LARGEST_EXPONENT), LARGEST_EXPONENT))
@@ -136,6 +146,54 @@ def inside_dmin(sx, sy, sz, n, run, keep):
         keep[i] = 0.0 if dmin * math.sqrt(s_sqr) > 1.0 else 1.0
 
 
+@lanes_inline
+def kahn_factor(x, y, z, ray, E_in, B_in, K):
+    """Return polar of one direction; see `polarization.polarization_factor`."""
+    cos_2theta = x * ray[0] + y * ray[1] + z * ray[2]
+    E = x * E_in[0] + y * E_in[1] + z * E_in[2]
+    B = x * B_in[0] + y * B_in[1] + z * B_in[2]
+    # TINY: where both are 0, the angle atan2(B, E) is 0.
+    cos_2psi = (E * E - B * B + TINY) / (E * E + B * B + TINY)
+    square = cos_2theta * cos_2theta
+    return 0.5 * (1.0 + square - K * cos_2psi * (1.0 - square))
+
+
+@lanes
+def ray_weights(dx, dy, dz, omega, capture, ray, E_in, B_in, share, n, run, weight):
+    """Fill in what each pixel's sum of one ray is multiplied by.
+
+    See `pixel.ray_weight`; `ray`, `E_in` and `B_in` as for `polarizations`.
+    """
+    vector_loop()
+    K = run.polarization
+    if run.nopolar:
+        for i in range(n):
+            weight[i] = omega[i] * capture[i] * share
+    elif K == 0.0:
+        for i in range(n):
+            cos_2theta = dx[i] * ray[0] + dy[i] * ray[1] + dz[i] * ray[2]
+            polar = 0.5 * (1.0 + cos_2theta * cos_2theta)
+            weight[i] = omega[i] * capture[i] * polar * share
+    else:
+        for i in range(n):
+            polar = kahn_factor(dx[i], dy[i], dz[i], ray, E_in, B_in, K)
+            weight[i] = omega[i] * capture[i] * polar * share
+
+
+@lanes
+def add_rays(sums, weight, keep, factor, n, run, total):
+    """Add each pixel's sum of one ray, and its background, with their weight.
+
+    `sums` are without the constant factor; 0 afterwards, for the next ray.
+    """
+    vector_loop()
+    I_bg = run.I_bg
+    for i in range(n):
+        bragg = factor * sums[i] if keep[i] != 0.0 else 0.0
+        total[i] += weight[i] * (I_bg + bragg)
+        sums[i] = 0.0
+
+
 @lanes
 def polarizations(dx, dy, dz, ray, E_in, B_in, n, run, keep, polar):
     """Fill in polar of the kept pixels where it is still 0.
@@ -156,14 +214,7 @@ def polarizations(dx, dy, dz, ray, E_in, B_in, n, run, keep, polar):
     K, again = run.polarization, run.oversample_polar
     missing = 0
     for i in range(n):
-        x, y, z = dx[i], dy[i], dz[i]
-        cos_2theta = x * ray[0] + y * ray[1] + z * ray[2]
-        E = x * E_in[0] + y * E_in[1] + z * E_in[2]
-        B = x * B_in[0] + y * B_in[1] + z * B_in[2]
-        # TINY: where both are 0, the angle atan2(B, E) is 0.
-        cos_2psi = (E * E - B * B + TINY) / (E * E + B * B + TINY)
-        square = cos_2theta * cos_2theta
-        value = 0.5 * (1.0 + square - K * cos_2psi * (1.0 - square))
+        value = kahn_factor(dx[i], dy[i], dz[i], ray, E_in, B_in, K)
         wanted = (keep[i] != 0.0) & (again | (polar[i] == 0.0))
         value = value if wanted else polar[i]
         polar[i] = value
@@ -175,14 +226,14 @@ def polarizations(dx, dy, dz, ray, E_in, B_in, n, run, keep, polar):
 def store_photons(fast, slow, total, capture, polar, omega, n, run, loop, image):
     """Write r_e^2 fluence I / steps and the corrections not applied yet."""
     vector_loop()
-    # A running product already has background and constant factor.
-    I_bg = 0.0 if loop.running else run.I_bg
-    factor = 1.0 if loop.running else loop.factor
+    # Running products and rays already have background and constant factor.
+    I_bg = 0.0 if loop.running | run.per_ray else run.I_bg
+    factor = 1.0 if loop.running | run.per_ray else loop.factor
     for i in range(n):
         value = run.scale * (I_bg + factor * total[i]) / run.steps
-        value *= 1.0 if run.oversample_thick else capture[i]
-        value *= 1.0 if run.oversample_polar else polar[i]
-        value *= 1.0 if run.oversample_omega else omega[i]
+        value *= 1.0 if run.oversample_thick | run.per_ray else capture[i]
+        value *= 1.0 if run.oversample_polar | run.per_ray else polar[i]
+        value *= 1.0 if run.oversample_omega | run.per_ray else omega[i]
         total[i] = value
     for i in range(n):
         image[int(slow[i] * run.fpixels + fast[i])] = total[i]

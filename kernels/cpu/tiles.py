@@ -17,7 +17,7 @@ what shape and lookup decide, the innermost loop, alone.
 import numpy as np
 from numba import get_thread_id, prange
 
-from ..jit import entry, lanes
+from ..jit import entry, lanes, lanes_inline
 from . import lanes_geometry as geometry
 from .intrinsics import advanced, call_at, pointer_to
 from .lanes import SCRATCH_ROWS, TILE
@@ -28,9 +28,10 @@ NEVER = 1 << 62
 # Where the rows of a tile are, one per quantity. Pixel indices, unit vector to the
 # pixel, its distance:
 FAST, SLOW, DX, DY, DZ, AIRPATH = (row * TILE for row in range(6))
-# Scattering vector, sum so far, sum with this source, 0 for pixels beyond dmin:
-SX, SY, SZ, TOTAL, KEPT_TOTAL, KEEP = (row * TILE for row in range(6, 12))
-# Corrections, the product of those inside the sum, who left the list:
+# Scattering vector, sum so far, sum with (or of) this ray, 0 for pixels beyond dmin:
+SX, SY, SZ, TOTAL, RAY_SUM, KEEP = (row * TILE for row in range(6, 12))
+# Corrections, the product of those inside the sum (or of all, for one ray), who left
+# the list:
 OMEGA, CAPTURE, POLAR, WEIGHT, FELL = (row * TILE for row in range(12, 17))
 # What the innermost loop does with these is its own affair:
 SCRATCH = 17 * TILE
@@ -58,6 +59,12 @@ def row_of(vectors, i):
     return vectors[i, 0], vectors[i, 1], vectors[i, 2]
 
 
+@lanes_inline
+def depth_of(layer, run):
+    """Return how deep a sensor layer's point lies, m; see `detector.layer_depth`."""
+    return (layer + run.layer_offset) * run.detector_thickstep
+
+
 @lanes
 def directions(tile, layer, sub, n, run, rare):
     """Fill in the unit vectors and distances of one subpixel of every pixel."""
@@ -65,7 +72,7 @@ def directions(tile, layer, sub, n, run, rare):
     start = (
         subpixel_size * (sub % run.oversample + 0.5),
         subpixel_size * (sub // run.oversample + 0.5),
-        layer * run.detector_thickstep,
+        depth_of(layer, run),
     )
     fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
     dx, dy, dz = advanced(tile, DX), advanced(tile, DY), advanced(tile, DZ)
@@ -121,7 +128,7 @@ def accumulate_rare(tile, n, cell_vectors, run, loop):
             weight[i] = value
     first_cells = loop.first_cells
     # Pixels beyond dmin go along on a copy that is not used.
-    copy = advanced(tile, KEPT_TOTAL)
+    copy = advanced(tile, RAY_SUM)
     for i in range(n):
         copy[i] = total[i]
     accumulate(tile, copy, n, cell_vectors, run, loop)
@@ -129,6 +136,29 @@ def accumulate_rare(tile, n, cell_vectors, run, loop):
         total[i] = copy[i] if keep[i] != 0.0 else total[i]
     if first_cells != 0 and keep[0] == 0.0:
         loop.first_cells = first_cells
+
+
+@lanes
+def accumulate_ray(tile, n, ray, share, cell_vectors, run, loop):
+    """As `accumulate`, for model physical: a ray's sum gets its own weight.
+
+    Parameters
+    ----------
+    ray
+        Unit vectors of the incident ray and of its E and B fields.
+    share
+        Weight of the source.
+    """
+    sums, weight = advanced(tile, RAY_SUM), advanced(tile, WEIGHT)
+    dx, dy, dz = advanced(tile, DX), advanced(tile, DY), advanced(tile, DZ)
+    omega, capture = advanced(tile, OMEGA), advanced(tile, CAPTURE)
+    incident, E_in, B_in = ray
+    geometry.ray_weights(
+        dx, dy, dz, omega, capture, incident, E_in, B_in, share, n, run, weight
+    )
+    accumulate(tile, sums, n, cell_vectors, run, loop)
+    keep, total = advanced(tile, KEEP), advanced(tile, TOTAL)
+    geometry.add_rays(sums, weight, keep, loop.factor, n, run, total)
 
 
 def render_tile(
@@ -140,6 +170,7 @@ def render_tile(
     active,
     incident,
     wavelength,
+    share,
     fields,
     cell_vectors,
     rare,
@@ -170,15 +201,19 @@ def render_tile(
         capture[i] = 1.0
         keep[i] = 1.0
         fell[i] = 0.0
-    polar_missing = not run.nopolar
+    if rare is not None:
+        sums = advanced(tile, RAY_SUM)
+        for i in range(n):
+            sums[i] = 0.0
+    polar_missing = not (run.nopolar | run.per_ray)
     for layer in range(run.detector_thicksteps):
         if rare is not None:
             for i in range(n):
                 capture[i] = 1.0 if run.detector_thick == 0.0 else 0.0
         for sub in range(run.oversample * run.oversample):
             directions(tile, layer, sub, n, run, rare)
-            if layer + sub == 0 or run.oversample_omega:
-                geometry.solid_angles(airpath, n, run, omega)
+            if layer + sub == 0 or run.oversample_omega or run.per_ray:
+                geometry.solid_angles(airpath, depth_of(layer, run), n, run, omega)
             if rare is not None:
                 if run.detector_thick > 0.0 or run.oversample_thick:
                     geometry.absorbed_fractions(layer, dx, dy, dz, n, run, capture)
@@ -190,9 +225,16 @@ def render_tile(
                 if rare is not None:
                     if run.dmin > 0.0:
                         geometry.inside_dmin(sx, sy, sz, n, run, keep)
+                E_in = row_of(fields[0], source)
+                B_in = row_of(fields[1], source)
+                if rare is not None:
+                    if run.per_ray:
+                        vectors = ray, E_in, B_in
+                        accumulate_ray(
+                            tile, n, vectors, share[source], cell_vectors, run, loop
+                        )
+                        continue
                 if polar_missing or run.oversample_polar:
-                    E_in = row_of(fields[0], source)
-                    B_in = row_of(fields[1], source)
                     polar_missing = geometry.polarizations(
                         dx, dy, dz, ray, E_in, B_in, n, run, keep, polar
                     )
@@ -220,6 +262,7 @@ def render_tiles(
     active,
     incident,
     wavelength,
+    share,
     fields,
     cell_vectors,
     rare,
@@ -242,13 +285,13 @@ def render_tiles(
         (1,) LOOP. Where it has first cells, there must be one rank only.
     active
         See `params.Pixels`.
-    incident, wavelength, cell_vectors
+    incident, wavelength, share, cell_vectors
         See `params.BeamArgs` and `params.CrystalArgs`.
     fields
         (2, sources, 3) unit vectors of the E and B field of each source.
     rare
-        None, or True for a curved detector, a sensor that absorbs, dmin or running
-        products: numba leaves out what a None does not need.
+        None, or True for a curved detector, a sensor that absorbs, dmin, running
+        products or weighted rays: numba leaves out what a None does not need.
     image
         float32, flat, detector pixels.
     fell
@@ -270,6 +313,7 @@ def render_tiles(
                 active,
                 incident,
                 wavelength,
+                share,
                 fields,
                 cell_vectors,
                 rare,
@@ -282,15 +326,16 @@ def render_tiles(
 def omega_sum(scratch, runs, active, curved):
     """Return the sum of omega_pixel over all rendered pixels, sr.
 
-    C: ``omega_sum``. Without -oversample_omega every layer and subpixel counts
-    with the solid angle of the first. Not in parallel: it takes milliseconds, and
-    compiles in half the time. `curved` is None where the detector is flat.
+    C: ``omega_sum``. Without -oversample_omega every layer and subpixel of model c
+    counts with the solid angle of the first. Not in parallel: it takes milliseconds,
+    and compiles in half the time. `curved` is None where the detector is flat.
     """
     run, tile = runs[0], pointer_to(scratch.ctypes.data, np.float64)
     fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
     airpath, omega = advanced(tile, AIRPATH), advanced(tile, OMEGA)
-    layers = run.detector_thicksteps if run.oversample_omega else 1
-    subpixels = run.oversample * run.oversample if run.oversample_omega else 1
+    every = run.oversample_omega or run.exact
+    layers = run.detector_thicksteps if every else 1
+    subpixels = run.oversample * run.oversample if every else 1
     total = 0.0
     for first in range(0, run.count, TILE):
         n = min(TILE, run.count - first)
@@ -298,9 +343,9 @@ def omega_sum(scratch, runs, active, curved):
         for layer in range(layers):
             for sub in range(subpixels):
                 directions(tile, layer, sub, n, run, curved)
-                geometry.solid_angles(airpath, n, run, omega)
+                geometry.solid_angles(airpath, depth_of(layer, run), n, run, omega)
                 for i in range(n):
                     total += omega[i]
-    if run.oversample_omega:
+    if every:
         return total
     return total * run.detector_thicksteps * run.oversample * run.oversample

@@ -16,6 +16,7 @@ from numba import config, cuda
 from ..cpu import lanes_cubic, reduced
 from ..jit import scalar
 from ..rank import pixel_of_rank
+from ..reference.pixel import ray_polarization
 from ..reference.structure_factor import (
     can_interpolate,
     inside_axis,
@@ -61,6 +62,7 @@ place_of_rank = on_device(pixel_of_rank)
 nearest_F_on_device = on_device(nearest_F)
 interpolated_F_on_device = on_device(interpolated_F)
 can_interpolate_on_device = on_device(can_interpolate)
+polarization_of_ray = on_device(ray_polarization)
 sin_pi = ieee(reduced.sin_pi)
 square_any = ieee(reduced.square_any)
 round_spot = ieee(reduced.round_spot)
@@ -156,6 +158,23 @@ def inside_cube(h, k, l, cube):
         and inside_axis(k, cube.k_min, cube.k_range)
         and inside_axis(l, cube.l_min, cube.l_range)
     )
+
+
+@cuda.jit(device=True)
+def listed_F(h0, k0, l0, cube, table, default_F):
+    """Return F at whole indices, default_F outside the list; see `nearest_F`."""
+    h = h0 - cube.h_min
+    k = k0 - cube.k_min
+    l = l0 - cube.l_min
+    if h < 0.0 or h >= cube.h_range or k < 0.0 or k >= cube.k_range:
+        return default_F
+    if l < 0.0 or l >= cube.l_range:
+        return default_F
+    return table[
+        np.uint32(
+            np.int32(h) * cube.h_stride + np.int32(k) * cube.k_stride + np.int32(l)
+        )
+    ]
 
 
 @cuda.jit(device=True)

@@ -25,9 +25,14 @@ from ..fixed_point import (
 )
 from ..jit import scalar
 from ..machine_code import kept
-from ..reference.detector import absorbed_fraction, pixel_position, solid_angle
+from ..reference.detector import (
+    absorbed_fraction,
+    layer_depth,
+    pixel_position,
+    solid_angle,
+)
 from ..reference.lattice import lattice_factor, round_index
-from ..reference.pixel import beyond_dmin, photons, scattering_vector
+from ..reference.pixel import beyond_dmin, photons, ray_weight, scattering_vector
 from ..reference.polarization import polarization_factor
 from ..reference.vectors import dot, magnitude
 from . import forms
@@ -42,6 +47,7 @@ from .params import (
     STAGE,
     TOPHAT,
     TRICUBIC,
+    TRICUBIC_ELSE_NEAREST,
 )
 
 
@@ -64,7 +70,7 @@ def subpixel_ray(fpixel, spixel, subpixel, det):
     size = det.pixel_size / oversample
     Fdet = size * (fpixel * oversample + subF) + size / 2.0
     Sdet = size * (spixel * oversample + subS) + size / 2.0
-    position = pixel_position(Fdet, Sdet, layer * det.detector_thickstep, det)
+    position = pixel_position(Fdet, Sdet, layer_depth(layer, det), det)
     airpath = magnitude(position)
     diffracted = (
         position[0] / airpath,
@@ -72,6 +78,15 @@ def subpixel_ray(fpixel, spixel, subpixel, det):
         position[2] / airpath,
     )
     return layer, airpath, diffracted
+
+
+@scalar
+def subpixel_weight(layer, airpath, diffracted, det):
+    """Return solid angle and capture fraction of a subpixel (model physical)."""
+    omega_pixel = solid_angle(airpath, layer_depth(layer, det), det)
+    if det.detector_thick == 0.0:
+        return omega_pixel, 1.0
+    return omega_pixel, absorbed_fraction(layer, diffracted, det)
 
 
 @cuda.jit(device=True)
@@ -147,9 +162,23 @@ def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
         layer, airpath, diffracted = subpixel_ray(fpixel, spixel, ray // sources, det)
         incident = incident_ray(source, beam)
         scattering = scattering_vector(diffracted, incident, beam.wavelength[source])
+        rays_before = I
+        weight = 1.0
+        if sampling.per_ray:
+            omega_pixel, capture_fraction = subpixel_weight(
+                layer, airpath, diffracted, det
+            )
+            polar = forms.polarization_of_ray(diffracted, incident, beam)
+            weight = ray_weight(
+                omega_pixel, capture_fraction, polar, beam.share[source]
+            )
+            # The launch with a ray's first term starts its sum.
+            I = sampling.I_bg if work.orientation_start == 0 else 0.0
         if beyond_dmin(scattering, sampling.dmin):
+            if sampling.per_ray:
+                I = rays_before + weight * I
             continue
-        omega_pixel = solid_angle(airpath, det)
+        omega_pixel = solid_angle(airpath, layer_depth(layer, det), det)
         capture_fraction = absorbed_fraction(layer, diffracted, det)
         if sampling.oversample_polar:
             polar = polarization_factor(
@@ -162,10 +191,11 @@ def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
             )
             if F_latt == 0.0 and not sampling.has_water:
                 continue
-            if interpolate:
-                if not forms.can_interpolate_on_device(h, k, l, hkl):
-                    cuda.atomic.min(fell_out, 0, rank)
-                    return
+            inside = interpolate and forms.can_interpolate_on_device(h, k, l, hkl)
+            if interpolate and not (inside or sampling.keep_interpolating):
+                cuda.atomic.min(fell_out, 0, rank)
+                return
+            if inside:
                 F_cell = forms.interpolated_F_on_device(h, k, l, hkl)
             else:
                 F_cell = forms.nearest_F_on_device(
@@ -179,16 +209,19 @@ def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
                 I *= polar
             if sampling.oversample_omega:
                 I *= omega_pixel
+        if sampling.per_ray:
+            I = rays_before + weight * I
     sums[0, place] = I
 
 
 @functools.cache
-def add_terms_kernel(form, lookup):
+def add_terms_kernel(form, lookup, per_ray=False):
     """Return the kernel for one shape and precision, and one source of F_cell.
 
-    Without the -oversample_ flags the order of the terms does not matter, so that
-    the orientations can be dealt out in stages and parts. The arguments of the
-    kernel are those of `add_terms_in_order`, and
+    With `per_ray` (model physical) the sum of a ray, and its background, get the
+    weight of the ray. Without the -oversample_ flags the order of the terms does not
+    matter, so that the orientations can be dealt out in stages and parts. The
+    arguments of the kernel are those of `add_terms_in_order`, and
 
     flat_cells
         (orientations * 9,) rotated cells.
@@ -198,20 +231,26 @@ def add_terms_kernel(form, lookup):
         `Box` or `Cube`.
     table
         (elements,): F^2 for `Box`, F for `Cube`.
+    factor
+        Constant factor of all terms, used where it cannot be applied at the end.
     """
     single = form in SINGLE
     zero = np.float32(0.0) if single else 0.0
     # Both neighbours of a half give a parallelepiped the same F_latt^2.
-    halves_down = lookup == NEAREST or form not in (SQUARE_ANY, SQUARE_FEW)
+    nearest = lookup in (NEAREST, TRICUBIC_ELSE_NEAREST)
+    halves_down = nearest or form not in (SQUARE_ANY, SQUARE_FEW)
+    tricubic = lookup in (TRICUBIC, TRICUBIC_ELSE_NEAREST)
 
     @kept
     @cuda.jit
-    def add_terms(work, job, pixels, flat_cells, spot, box, table, sums, fell_out):
+    def add_terms(
+        work, job, pixels, flat_cells, spot, box, table, factor, sums, fell_out
+    ):
         cells = cuda.shared.array((STAGE, 9), float64)
         own = work.start + cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         # Threads past the end do the last pixel's work, to reach every barrier.
         rank = min(own, work.stop - 1)
-        det, beam, _, _, sampling = job
+        det, beam, _, hkl, sampling = job
         sources = beam.wavelength.shape[0]
         fpixel, spixel = forms.place_of_rank(rank, pixels, det.fpixels)
         low = work.orientation_start + cuda.blockIdx.y * work.orientations_per_part
@@ -225,13 +264,27 @@ def add_terms_kernel(form, lookup):
             ray = work.ray_start
             while ray < work.ray_stop:
                 subpixel = ray // sources
-                _, _, diffracted = subpixel_ray(fpixel, spixel, subpixel, det)
+                layer, airpath, diffracted = subpixel_ray(fpixel, spixel, subpixel, det)
+                if per_ray:
+                    omega_pixel, capture_fraction = subpixel_weight(
+                        layer, airpath, diffracted, det
+                    )
                 last = min((subpixel + 1) * sources, work.ray_stop)
                 for one in range(ray, last):
                     source = one - subpixel * sources
+                    incident = incident_ray(source, beam)
                     scattering = scattering_vector(
-                        diffracted, incident_ray(source, beam), beam.wavelength[source]
+                        diffracted, incident, beam.wavelength[source]
                     )
+                    if per_ray:
+                        polar = forms.polarization_of_ray(diffracted, incident, beam)
+                        weight = ray_weight(
+                            omega_pixel, capture_fraction, polar, beam.share[source]
+                        )
+                        # Once: with the first of the ray's orientations.
+                        if low == 0:
+                            total += weight * sampling.I_bg
+                        weight *= factor
                     if beyond_dmin(scattering, sampling.dmin):
                         continue
                     part = zero
@@ -279,7 +332,7 @@ def add_terms_kernel(form, lookup):
                             term = gauss_single(dh, dk, dl, spot)
                         if lookup == NEAREST:
                             term *= table[forms.table_place(h0, k0, l0, box)]
-                        if lookup == TRICUBIC:
+                        if tricubic:
                             if form == GAUSS:
                                 bright = forms.gauss_is_bright(dh, dk, dl, spot)
                             else:
@@ -288,10 +341,18 @@ def add_terms_kernel(form, lookup):
                                 if forms.inside_cube(h, k, l, box):
                                     F_cell = forms.tricubic_F(h, k, l, box, table)
                                     term *= F_cell * F_cell
+                                elif lookup == TRICUBIC_ELSE_NEAREST:
+                                    F_cell = forms.listed_F(
+                                        h0, k0, l0, box, table, hkl.default_F
+                                    )
+                                    term *= F_cell * F_cell
                                 elif own < work.stop:
                                     cuda.atomic.min(fell_out, 0, own)
                         part += term
-                    total += part
+                    if per_ray:
+                        total += weight * part
+                    else:
+                        total += part
                 ray = last
             cuda.syncthreads()
             low += count
@@ -328,15 +389,13 @@ def finish(start, stop, background, factor, job, pixels, sums, values):
     for part in range(sums.shape[0]):
         I += sums[part, local]
     I = background + factor * I
-    _, airpath, _ = subpixel_ray(fpixel, spixel, 0, det)
-    value = photons(
-        I,
-        capture_of_pixel(fpixel, spixel, det),
-        polarization_of_pixel(fpixel, spixel, job),
-        solid_angle(airpath, det),
-        sampling,
-    )
-    values[local] = value
+    capture_fraction = polar = omega_pixel = 1.0
+    if not sampling.per_ray:
+        _, airpath, _ = subpixel_ray(fpixel, spixel, 0, det)
+        capture_fraction = capture_of_pixel(fpixel, spixel, det)
+        polar = polarization_of_pixel(fpixel, spixel, job)
+        omega_pixel = solid_angle(airpath, layer_depth(0, det), det)
+    values[local] = photons(I, capture_fraction, polar, omega_pixel, sampling)
 
 
 @scalar

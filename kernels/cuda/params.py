@@ -12,8 +12,9 @@ SQUARE_ANY, SQUARE_FEW, ROUND_SPOT, GAUSS, TOPHAT, SQUARE_SINGLE, GAUSS_SINGLE =
     7
 )
 SINGLE = (SQUARE_SINGLE, GAUSS_SINGLE)
-#: Where it takes F_cell from: one number for all, nearest in a list, interpolated.
-DEFAULT_F, NEAREST, TRICUBIC = range(3)
+#: Where it takes F_cell from: one number for all, nearest in a list, interpolated (an
+#: index that cannot be ends that for the run), interpolated where possible.
+DEFAULT_F, NEAREST, TRICUBIC, TRICUBIC_ELSE_NEAREST = range(4)
 
 
 class Work(NamedTuple):

@@ -8,6 +8,33 @@ from .vectors import dot, rotate_axis
 
 
 @scalar
+def sphere_position(Fdet, Sdet, Odet, det):
+    """Return the position of a point of a curved detector, model physical, m.
+
+    The pixels lie on a sphere around the crystal, `Odet` behind one that touches the
+    plane at its nearest point; distances from there are arcs, fast before slow.
+    """
+    fast, slow, normal = det.fdet_vector, det.sdet_vector, det.odet_vector
+    radius = det.close_distance
+    u = (Fdet - det.Fclose) / radius
+    v = (Sdet - det.Sclose) / radius
+    away = (radius + Odet) * math.cos(u) * math.cos(v)
+    across = (radius + Odet) * math.sin(u)
+    up = (radius + Odet) * math.cos(u) * math.sin(v)
+    return (
+        away * normal[0] + across * fast[0] + up * slow[0],
+        away * normal[1] + across * fast[1] + up * slow[1],
+        away * normal[2] + across * fast[2] + up * slow[2],
+    )
+
+
+@scalar
+def layer_depth(layer, det):
+    """Return how deep a sensor layer's point lies, m."""
+    return (layer + det.layer_offset) * det.detector_thickstep
+
+
+@scalar
 def pixel_position(Fdet, Sdet, Odet, det):
     """Return the position of a point of the detector, m, from the crystal.
 
@@ -17,6 +44,8 @@ def pixel_position(Fdet, Sdet, Odet, det):
         Coordinates along fast, slow and normal, m, from the corner of the first pixel.
     det : DetectorArgs
     """
+    if det.exact and det.curved_detector:
+        return sphere_position(Fdet, Sdet, Odet, det)
     fast, slow, normal, origin = (
         det.fdet_vector,
         det.sdet_vector,
@@ -37,10 +66,17 @@ def pixel_position(Fdet, Sdet, Odet, det):
 
 
 @scalar
-def solid_angle(airpath, det):
+def solid_angle(airpath, Odet, det):
     """Return omega_pixel, sr: (pixel / R)^2 cos(obliquity), or 1/R^2 for a point."""
     if det.point_pixel:
         return 1.0 / airpath / airpath
+    if det.exact:
+        if det.curved_detector:
+            # A pixel's rays are the same at every depth.
+            side = det.pixel_size / det.close_distance
+            return side * side
+        side = det.pixel_size / airpath
+        return side * side * ((det.close_distance + Odet) / airpath)
     return (
         det.pixel_size
         * det.pixel_size
@@ -55,5 +91,7 @@ def solid_angle(airpath, det):
 def absorbed_fraction(layer, diffracted, det):
     """Return the fraction of photons that one sensor layer absorbs."""
     parallax = dot(diffracted, det.odet_vector)
+    if det.exact and det.curved_detector:
+        parallax = 1.0
     depth = det.detector_thickstep * det.detector_mu / parallax
     return math.exp(-layer * depth) - math.exp(-(layer + 1) * depth)

@@ -7,7 +7,7 @@ for the vectorised kernels and what the trace records.
 """
 
 from ..jit import scalar
-from .detector import absorbed_fraction, pixel_position, solid_angle
+from .detector import absorbed_fraction, layer_depth, pixel_position, solid_angle
 from .lattice import lattice_factor, round_index
 from .polarization import polarization_factor
 from .record import BEYOND_DMIN, store_lattice, store_ray, store_term
@@ -44,12 +44,34 @@ def fractional_index(cell_vectors, orientation, scattering):
 
 
 @scalar
+def ray_polarization(diffracted, incident, beam):
+    """Return the polarization factor of a ray; 1 where that is switched off."""
+    if beam.nopolar:
+        return 1.0
+    return polarization_factor(
+        beam.polarization, incident, diffracted, beam.polar_vector
+    )
+
+
+@scalar
+def ray_weight(omega_pixel, capture_fraction, polar, share):
+    """Return what model physical multiplies the sum of one ray by.
+
+    Solid angle and capture fraction are those of this layer and subpixel, the
+    polarization factor that of this ray; `share` is the source's (`params.BeamArgs`).
+    """
+    return omega_pixel * capture_fraction * polar * share
+
+
+@scalar
 def photons(I, capture_fraction, polar, omega_pixel, sampling):
     """Scale a pixel's sum to photons: r_e^2 fluence I / steps and the corrections.
 
-    A correction whose -oversample_ flag applied it inside the sum is left out.
+    A correction that was applied inside the sum is left out.
     """
     value = sampling.scale * I / sampling.steps
+    if sampling.per_ray:
+        return value
     if not sampling.oversample_thick:
         value *= capture_fraction
     if not sampling.oversample_polar:
@@ -86,7 +108,7 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
         Their state after this pixel.
     """
     det, beam, xtal, hkl, sampling = job
-    I = sampling.I_bg
+    I = 0.0 if sampling.per_ray else sampling.I_bg
     polar = 1.0 if beam.nopolar else 0.0
     omega_pixel = 0.0
     capture_fraction = 1.0
@@ -94,7 +116,7 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
     row = 0
     subpixel_size = det.pixel_size / det.oversample
     for layer in range(det.detector_thicksteps):
-        Odet = layer * det.detector_thickstep
+        Odet = layer_depth(layer, det)
         # An exact zero means "not computed yet", as in C.
         capture_fraction = 1.0 if det.detector_thick == 0.0 else 0.0
         for subS in range(det.oversample):
@@ -113,10 +135,13 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                     position[1] / airpath,
                     position[2] / airpath,
                 )
-                if omega_pixel == 0.0 or sampling.oversample_omega:
-                    omega_pixel = solid_angle(airpath, det)
+                if omega_pixel == 0.0 or sampling.oversample_omega or sampling.per_ray:
+                    omega_pixel = solid_angle(airpath, Odet, det)
                 omega_sum += omega_pixel
-                if capture_fraction == 0.0 or sampling.oversample_thick:
+                if sampling.per_ray:
+                    if det.detector_thick != 0.0:
+                        capture_fraction = absorbed_fraction(layer, diffracted, det)
+                elif capture_fraction == 0.0 or sampling.oversample_thick:
                     capture_fraction = absorbed_fraction(layer, diffracted, det)
                 for source in range(beam.incident.shape[0]):
                     incident = (
@@ -128,14 +153,24 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                     scattering = scattering_vector(diffracted, incident, wavelength)
                     ray = (position, diffracted, incident, scattering)
                     lengths = (wavelength, airpath)
+                    weight = 1.0
+                    if sampling.per_ray:
+                        polar = ray_polarization(diffracted, incident, beam)
+                        weight = ray_weight(
+                            omega_pixel, capture_fraction, polar, beam.share[source]
+                        )
                     if beyond_dmin(scattering, sampling.dmin):
                         if record is not None:
                             place = (layer, subS, subF, source, BEYOND_DMIN)
                             state = (omega_pixel, capture_fraction, polar, I)
                             store_ray(record, row, place, ray, lengths, state)
                             row += 1
+                        if sampling.per_ray:
+                            I += weight * sampling.I_bg
                         continue
-                    if polar == 0.0 or sampling.oversample_polar:
+                    if not sampling.per_ray and (
+                        polar == 0.0 or sampling.oversample_polar
+                    ):
                         polar = polarization_factor(
                             beam.polarization, incident, diffracted, beam.polar_vector
                         )
@@ -143,6 +178,9 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                         xtal.first_cell_vectors if first else xtal.cell_vectors
                     )
                     first = False
+                    rays_before = I
+                    if sampling.per_ray:
+                        I = sampling.I_bg
                     for orientation in range(cell_vectors.shape[0]):
                         h, k, l = fractional_index(
                             cell_vectors, orientation, scattering
@@ -158,11 +196,12 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                             row += 1
                         if F_latt == 0.0 and not sampling.has_water:
                             continue
+                        inside = interpolate and can_interpolate(h, k, l, hkl)
                         # C quirk: the first index outside the list turns
                         # interpolation off for the rest of the run.
-                        if interpolate and not can_interpolate(h, k, l, hkl):
-                            interpolate = False
-                        if interpolate:
+                        if not sampling.keep_interpolating:
+                            interpolate = inside
+                        if inside:
                             F_cell = interpolated_F(h, k, l, hkl)
                         else:
                             F_cell = nearest_F(
@@ -179,6 +218,8 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                         if sampling.oversample_omega:
                             I *= omega_pixel
                         if record is not None:
-                            store_term(record, row - 1, F_cell, interpolate, term, I)
+                            store_term(record, row - 1, F_cell, inside, term, I)
+                    if sampling.per_ray:
+                        I = rays_before + weight * I
     value = photons(I, capture_fraction, polar, omega_pixel, sampling)
     return value, omega_sum, interpolate, first

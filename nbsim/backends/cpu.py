@@ -57,7 +57,9 @@ class CpuBackend:
         self._shape, self._shape_factor = shape_arguments(job.xtal)
         if precision == "single":
             self._shape = narrowed(self._shape)
-        self._cubic = None if self._running else cubic_lookup(self._factors)
+        self._cubic = None
+        if not self._running:
+            self._cubic = cubic_lookup(self._factors, job.sampling.keep_interpolating)
         self._loops: dict[bool, LaneLoop] = {}
         self._scratch = tile_scratch()
         self._run = run_record(job, pixels)
@@ -65,6 +67,7 @@ class CpuBackend:
             pixels.active,
             job.beam.incident,
             job.beam.wavelength,
+            job.beam.share,
             source_fields(job),
             job.xtal.cell_vectors,
             needs_rare(job),
@@ -81,7 +84,8 @@ class CpuBackend:
 
     def __call__(self, start: int, stop: int, interpolate: bool) -> int:
         """Render ranks; see `Backend.__call__`."""
-        if interpolate and self._cubic is None:
+        ends = not self._job.sampling.keep_interpolating
+        if interpolate and self._cubic is None and ends:
             from ..kernels.reference.pixel_cpu import render_general
 
             return render_general(
@@ -150,6 +154,7 @@ def needs_rare(job: Job) -> bool | None:
         or job.det.detector_thick > 0.0
         or sampling.dmin > 0.0
         or sampling.running
+        or sampling.per_ray
         or None
     )
 

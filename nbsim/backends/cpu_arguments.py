@@ -15,6 +15,7 @@ from ..resolve.run import Setup
 if TYPE_CHECKING:
     from ..kernels.params import (
         CrystalArgs,
+        CubicElseNearestF,
         CubicF,
         Job,
         Pixels,
@@ -133,7 +134,7 @@ def tile_scratch() -> np.ndarray:
 class Lookup(NamedTuple):
     """A lookup's arguments, its table and the constant factor of its F^2."""
 
-    arguments: SingleF | TableF | TableF32 | CubicF
+    arguments: SingleF | TableF | TableF32 | CubicF | CubicElseNearestF
     table: np.ndarray
     factor: float
 
@@ -177,21 +178,25 @@ def nearest_lookup(factors: StructureFactors, precision: str) -> Lookup:
     return Lookup(lookup, factors.F.reshape(-1).astype(dtype, copy=False), 1.0)
 
 
-def cubic_lookup(factors: StructureFactors) -> Lookup | None:
-    """Return the lookup of interpolation; None where no index can be interpolated."""
-    from ..kernels.params import CubicF
+def cubic_lookup(factors: StructureFactors, keep: bool = False) -> Lookup | None:
+    """Return the lookup of interpolation; None where no index can be interpolated.
+
+    With `keep`, indices that cannot be interpolated take the nearest F.
+    """
+    from ..kernels.params import CubicElseNearestF, CubicF
 
     if factors.F is None or min(factors.F.shape) < 4:
         return None
     h_range, k_range, l_range = (float(n) for n in factors.F.shape)
-    lookup = CubicF(
-        h_min=float(factors.h_min),
-        k_min=float(factors.k_min),
-        l_min=float(factors.l_min),
-        h_range=h_range,
-        k_range=k_range,
-        l_range=l_range,
+    box = (
+        float(factors.h_min),
+        float(factors.k_min),
+        float(factors.l_min),
+        h_range,
+        k_range,
+        l_range,
     )
+    lookup = CubicElseNearestF(*box, factors.default_F**2) if keep else CubicF(*box)
     return Lookup(lookup, factors.F.reshape(-1), 1.0)
 
 

@@ -100,6 +100,7 @@ class CudaDevice:
             beam=beam._replace(
                 incident=cuda.to_device(beam.incident),
                 wavelength=cuda.to_device(beam.wavelength),
+                share=cuda.to_device(beam.share),
             ),
             xtal=xtal._replace(cell_vectors=cells, first_cell_vectors=cells),
             # The fast kernels have their own table.
@@ -185,8 +186,10 @@ class CudaDevice:
         sums = cuda.device_array((parts, stop - start), np.float64)
         values = cuda.device_array(stop - start, np.float32)
         formula = self._formulas[interpolate]
-        begin, background, factor = sampling.I_bg, 0.0, 1.0
-        if formula:
+        # Weighted rays bring their background and the constant factor along.
+        begin = 0.0 if sampling.per_ray else sampling.I_bg
+        background, factor = 0.0, 1.0
+        if formula and not sampling.per_ray:
             begin, background, factor = 0.0, sampling.I_bg, formula.factor
         grid = (_blocks(stop - start), parts)
         # numba has no types for a kernel's launch configuration.
@@ -260,7 +263,9 @@ class CudaDevice:
                 work, interpolate, self._job, self._pixels, sums, self._fell_out
             )
         else:
-            kernel = pixel_cuda.add_terms_kernel(formula.form, formula.lookup)
+            kernel = pixel_cuda.add_terms_kernel(
+                formula.form, formula.lookup, self._job.sampling.per_ray
+            )
             grid = (_blocks(work.stop - work.start), sums.shape[0])
             kernel[grid, _threads()](  # pyright: ignore
                 work,
@@ -270,6 +275,7 @@ class CudaDevice:
                 formula.spot,
                 formula.box,
                 self._tables[formula],
+                formula.factor,
                 sums,
                 self._fell_out,
             )

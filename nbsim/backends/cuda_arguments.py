@@ -58,6 +58,7 @@ def job_by_value(job: Job) -> Job:
         beam=beam._replace(
             incident=np.ascontiguousarray(beam.incident),
             wavelength=np.ascontiguousarray(beam.wavelength),
+            share=np.ascontiguousarray(beam.share),
             polar_vector=_tuple(beam.polar_vector),
         ),
         xtal=xtal._replace(
@@ -105,7 +106,11 @@ def fast_kernel(
     if interpolate:
         return FastKernel(
             form=_form(shape),
-            lookup=cuda_params.TRICUBIC,
+            lookup=(
+                cuda_params.TRICUBIC_ELSE_NEAREST
+                if job.sampling.keep_interpolating
+                else cuda_params.TRICUBIC
+            ),
             spot=_spot(shape),
             box=_cube(job),
             table=np.ascontiguousarray(job.hkl.F).reshape(-1),

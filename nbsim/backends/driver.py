@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ import numpy as np
 
 from ..model import validate
 from ..model.validate import Roi
-from ..resolve.run import R_E_SQR, Setup
+from ..resolve.amounts import R_E_SQR
+from ..resolve.run import Setup
 from . import device
 from .cpu import CpuBackend
 from .cpu_arguments import why_double
@@ -40,6 +42,7 @@ def build_job(setup: Setup) -> Job:
         "tophat": params.TOPHAT,
     }
     carryover = flags.phi_carryover
+    physical, sources = setup.physical, len(setup.sources.wavelengths)
     return params.Job(
         det=params.DetectorArgs(
             fdet_vector=np.array(geometry.fdet_vector),
@@ -58,11 +61,16 @@ def build_job(setup: Setup) -> Job:
             detector_thickstep=sensor.thickstep,
             detector_thicksteps=sensor.thicksteps,
             detector_mu=sensor.mu,
+            exact=setup.physical,
+            layer_offset=0.5 if setup.physical else 0.0,
+            Fclose=geometry.Fclose,
+            Sclose=geometry.Sclose,
         ),
         beam=params.BeamArgs(
             # Numba compiles anew for an array that is part of another one.
             incident=np.ascontiguousarray(setup.sources.incident),
             wavelength=np.ascontiguousarray(setup.sources.wavelengths),
+            share=setup.sources.shares if physical else np.ones(sources),
             polar_vector=np.array(geometry.polar_vector),
             polarization=setup.polarization,
             nopolar=flags.nopolar,
@@ -73,7 +81,7 @@ def build_job(setup: Setup) -> Job:
             N_cells=np.array(setup.N_cells),
             shape=shapes[setup.shape],
             fudge=setup.fudge,
-            recip=np.array([setup.cell.a_star, setup.cell.b_star, setup.cell.c_star]),
+            recip=spot_metric(setup),
         ),
         hkl=params.HklArgs(
             F=np.zeros((1, 1, 1)) if factors.F is None else factors.F,
@@ -88,12 +96,42 @@ def build_job(setup: Setup) -> Job:
             oversample_polar=flags.oversample_polar,
             oversample_omega=flags.oversample_omega,
             dmin=setup.dmin,
-            I_bg=setup.I_bg,
+            # A ray's terms are divided by their number, its background is not.
+            I_bg=setup.I_bg * (setup.orientations if physical else 1),
             has_water=setup.water_size != 0.0,
             scale=R_E_SQR * setup.fluence,
             steps=float(setup.steps),
+            per_ray=physical,
+            keep_interpolating=physical,
         ),
     )
+
+
+def spot_metric(setup: Setup) -> np.ndarray:
+    """Return a*, b*, c* [1/A] as the gaussian and top-hat shapes want them.
+
+    Those multiply squared lengths by (Na Nb Nc)^2: a number of cells, right in C only
+    if the cube root of Na Nb Nc V_cell happens to be as many Angstrom. Model physical
+    has the edge of that cube instead.
+    """
+    recip = np.array([setup.cell.a_star, setup.cell.b_star, setup.cell.c_star])
+    if not setup.physical:
+        return recip
+    cells = math.prod(setup.N_cells)
+    return recip * (math.cbrt(cells * setup.cell.V_cell) / cells)
+
+
+def with_one_ray(job: Job) -> Job:
+    """Return the job without weighted rays where a pixel has only one of them.
+
+    Weighting a single sum, and a sum of single rays, are the same; model c's way of
+    doing it costs nothing in the loop. Not with dmin: background beyond it stays.
+    """
+    det, sampling = job.det, job.sampling
+    rays = det.detector_thicksteps * det.oversample**2 * len(job.beam.share)
+    if rays > 1 or sampling.dmin > 0.0:
+        return job
+    return job._replace(sampling=sampling._replace(per_ray=False))
 
 
 def build_pixels(setup: Setup, roi: Roi) -> Pixels:
@@ -181,7 +219,7 @@ def render(
         When a CUDA device is missing or fails.
     """
     started = time.perf_counter()
-    job = build_job(setup)
+    job = with_one_ray(build_job(setup))
     pixels = build_pixels(setup, roi)
     out.fill(0.0)
     image = out.reshape(-1)

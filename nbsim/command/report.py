@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from .._version import __version__
 from ..model.validate import Vector
-from ..resolve.run import AVOGADRO, Setup
+from ..resolve.amounts import AVOGADRO
+from ..resolve.run import Setup
 from ..resolve.vectors import RTD, cross, dot
 from ..trace.out_of_range import explain
 

@@ -29,7 +29,8 @@ class Experiment:
     crystal, structure_factors, beam, detector, goniometer, sampling
         The models.
     model
-        "c": nanoBragg's arithmetic with its oddities.
+        "c": nanoBragg's arithmetic with its oddities; "physical": the same experiment
+        without them.
     """
 
     crystal: Crystal
@@ -44,5 +45,8 @@ class Experiment:
         for name, kind in MODEL_CLASSES.items():
             validate.instance(name, getattr(self, name), kind)
         validate.choice("model", self.model, MODELS)
-        if self.model == "physical":
-            raise ValueError("model physical: not available yet, use model c")
+        if self.model == "physical" and self.sampling.phi_carryover:
+            raise ValueError(
+                "phi_carryover (-phi_carryover) reproduces a mistake of model c, the "
+                "stale orientation at phi 0; model physical rotates afresh every time"
+            )

@@ -249,11 +249,18 @@ class Detector:
         "mosflm", "xds", "adxv", "denzo", "dials" or "custom"; None: custom when
         any vector is given, else mosflm.
     pivot
-        "beam" or "sample", for the custom convention; the others set their own.
+        "beam" or "sample"; None: the convention's own (custom: beam). Model c heeds
+        it for the custom convention only.
+    implied_pivot
+        The pivot that the last option for centre or distance implies on a command
+        line; for the custom convention, where model c lets it win over `pivot`.
     Xbeam_mm, Ybeam_mm, Xclose_mm, Yclose_mm, ORGX_pixels, ORGY_pixels
         Beam centre or nearest point, in the convention's own way.
     fdet_vector, sdet_vector, odet_vector, twotheta_axis
         Directions, for the custom convention.
+    pix0_vector_mm
+        Outer corner of the first pixel seen from the crystal, before all rotations
+        [mm]; selects the custom convention. Model c does nothing else with it.
     rotx_deg, roty_deg, rotz_deg, twotheta_deg
         Rotations of the detector [deg].
     curved
@@ -277,7 +284,8 @@ class Detector:
     distance_mm: float = 100.0
     close_distance_mm: float | None = None
     convention: str | None = None
-    pivot: str = "beam"
+    pivot: str | None = None
+    implied_pivot: str | None = None
     Xbeam_mm: float | None = None
     Ybeam_mm: float | None = None
     Xclose_mm: float | None = None
@@ -288,6 +296,7 @@ class Detector:
     sdet_vector: Vector | None = None
     odet_vector: Vector | None = None
     twotheta_axis: Vector | None = None
+    pix0_vector_mm: Vector | None = None
     rotx_deg: float = 0.0
     roty_deg: float = 0.0
     rotz_deg: float = 0.0
@@ -306,9 +315,11 @@ class Detector:
     def __post_init__(self) -> None:
         _numbers(self, "detector")
         _flags(self, "curved point_pixel")
-        vectors = "fdet_vector sdet_vector odet_vector twotheta_axis"
+        vectors = "fdet_vector sdet_vector odet_vector twotheta_axis pix0_vector_mm"
         _vectors(self, vectors)
-        validate.choice("pivot", self.pivot, ("beam", "sample"))
+        for name in ("pivot", "implied_pivot"):
+            if getattr(self, name) is not None:
+                validate.choice(name, getattr(self, name), ("beam", "sample"))
         if self.convention is not None:
             validate.choice("convention", self.convention, CONVENTIONS)
         if self.mask is not None:

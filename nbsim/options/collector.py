@@ -18,8 +18,6 @@ class Collector:
         Fields by model, as rows name them in `Option.sets`.
     given
         The values of every option on the line, by its name; the last ones count.
-    pivot_given
-        What -pivot said.
     notes, warnings
         What to tell the user.
     """
@@ -27,7 +25,6 @@ class Collector:
     def __init__(self) -> None:
         self.values: dict[str, dict[str, Any]] = defaultdict(dict)
         self.given: dict[str, tuple[Any, ...]] = {}
-        self.pivot_given: str | None = None
         self.notes: list[str] = []
         self.warnings: list[str] = []
 

@@ -201,11 +201,6 @@ def _build(
         )
     convention = detector.get("convention", "mosflm")
     detector["convention"] = convention
-    if collected.pivot_given and convention != "custom":
-        collected.warnings.append(
-            f"-pivot {collected.pivot_given} has no effect: the {convention} "
-            "convention sets its own pivot"
-        )
     _check_sizes(headers, Detector(**detector).shape)
     if "mask" in headers:
         detector["mask"] = headers["mask"].pixels

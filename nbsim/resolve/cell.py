@@ -12,7 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model.models import Crystal
-from .vectors import Vector, cross, dot, magnitude, radians, rotate_xyz, scaled
+from .vectors import (
+    Vector,
+    cross,
+    dot,
+    magnitude,
+    radians,
+    rotate_xyz,
+    scaled,
+    unit,
+)
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,10 @@ def _angles(u: Vector, v: Vector, w: Vector, dual: Vector, volume: float) -> Vec
 
 
 def resolve_cell(
-    crystal: Crystal, wavelength_A: float, misset_rad: Vector | None
+    crystal: Crystal,
+    wavelength_A: float,
+    misset_rad: Vector | None,
+    exact: bool = False,
 ) -> Cell:
     """Return the oriented cell.
 
@@ -166,6 +178,9 @@ def resolve_cell(
         Wavelength that is inside the A matrix [A].
     misset_rad
         Rotations about x, y, z [rad], applied in this order; None: none.
+    exact
+        Model physical: the cell that was asked for, and with a matrix as well its
+        lengths along the matrix's a, b, c; reciprocal vectors are the exact duals.
 
     Raises
     ------
@@ -175,7 +190,8 @@ def resolve_cell(
     stars: list[Vector] = []
     user_volume = None
     if crystal.cell is not None:
-        orientation = exact_orientation if crystal.exact_cell else default_orientation
+        wanted = exact or crystal.exact_cell
+        orientation = exact_orientation if wanted else default_orientation
         *stars, user_volume = orientation(crystal.cell)
         if not user_volume > 0.0:
             raise ValueError(
@@ -188,7 +204,14 @@ def resolve_cell(
     a_star, b_star, c_star = stars
     products = [cross(b_star, c_star), cross(c_star, a_star), cross(a_star, b_star)]
     V_star = dot(a_star, products[0])
-    if user_volume is not None:
+    if user_volume is not None and exact:
+        # Lengths as asked; what is dual to them follows, volume included.
+        assert crystal.cell is not None
+        directions = [unit(scaled(p, V_star)) for p in products]
+        a, b, c = (scaled(d, length) for d, length in zip(directions, crystal.cell[:3]))
+        V_star = 1.0 / dot(a, cross(b, c))
+        products = [scaled(v, V_star) for v in (a, b, c)]
+    elif user_volume is not None:
         # Impose the lengths and the volume that were asked for.
         assert crystal.cell is not None
         products = [

@@ -27,7 +27,9 @@ class Geometry:
     """Everything about directions and positions; metres, laboratory frame.
 
     ``Fbeam`` ... ``ORGY`` describe the detector after its rotations, as the
-    image header records them; ``Xbeam``, ``Ybeam`` stay as given.
+    image header records them; ``Xbeam``, ``Ybeam`` stay as given. ``distance`` is
+    C's, which leaves two-theta out; ``beam_distance`` is that of the header.
+    ``centre_from`` says which options placed the detector (model physical).
     """
 
     convention: str
@@ -38,6 +40,7 @@ class Geometry:
     detsize_f: float
     detsize_s: float
     distance: float
+    beam_distance: float
     close_distance: float
     Xbeam: float
     Ybeam: float
@@ -61,11 +64,12 @@ class Geometry:
     twotheta: float  # rad
     dials_origin_mm: Vector
     roi: tuple[int, int, int, int]
+    centre_from: str | None = None
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class _Axes:
+class Axes:
     """The directions that a convention fixes."""
 
     beam: Vector
@@ -78,7 +82,7 @@ class _Axes:
     pivot: str
 
 
-_MOSFLM = _Axes(
+_MOSFLM = Axes(
     beam=(1.0, 0.0, 0.0),
     fdet=(0.0, 0.0, 1.0),
     sdet=(0.0, -1.0, 0.0),
@@ -91,7 +95,7 @@ _MOSFLM = _Axes(
 AXES = {
     "mosflm": _MOSFLM,
     "denzo": _MOSFLM,
-    "adxv": _Axes(
+    "adxv": Axes(
         beam=(0.0, 0.0, 1.0),
         fdet=(1.0, 0.0, 0.0),
         sdet=(0.0, -1.0, 0.0),
@@ -101,7 +105,7 @@ AXES = {
         spindle=(1.0, 0.0, 0.0),
         pivot="beam",
     ),
-    "xds": _Axes(
+    "xds": Axes(
         beam=(0.0, 0.0, 1.0),
         fdet=(1.0, 0.0, 0.0),
         sdet=(0.0, 1.0, 0.0),
@@ -111,7 +115,7 @@ AXES = {
         spindle=(1.0, 0.0, 0.0),
         pivot="sample",
     ),
-    "dials": _Axes(
+    "dials": Axes(
         beam=(0.0, 0.0, 1.0),
         fdet=(1.0, 0.0, 0.0),
         sdet=(0.0, 1.0, 0.0),
@@ -124,9 +128,9 @@ AXES = {
 }
 
 
-def _custom_axes(detector: Detector, beam: Beam, goniometer: Goniometer) -> _Axes:
+def _custom_axes(detector: Detector, beam: Beam, goniometer: Goniometer) -> Axes:
     """Directions as given; the rest is what C's variables start with."""
-    return _Axes(
+    return Axes(
         beam=beam.beam_vector or (1.0, 0.0, 0.0),
         fdet=detector.fdet_vector or (0.0, 0.0, 1.0),
         sdet=detector.sdet_vector or (0.0, -1.0, 0.0),
@@ -134,7 +138,7 @@ def _custom_axes(detector: Detector, beam: Beam, goniometer: Goniometer) -> _Axe
         twotheta=detector.twotheta_axis or (0.0, 1.0, 0.0),
         polar=beam.polar_vector or (0.0, 0.0, 1.0),
         spindle=goniometer.spindle_axis or (0.0, 0.0, 1.0),
-        pivot=detector.pivot,
+        pivot=detector.implied_pivot or detector.pivot or "beam",
     )
 
 
@@ -153,17 +157,18 @@ def given_vectors(detector: Detector, beam: Beam, goniometer: Goniometer) -> lis
 
 
 def chosen_convention(detector: Detector, beam: Beam, goniometer: Goniometer) -> str:
-    """Return the convention; a given direction selects custom, as in C."""
+    """Return the convention; a given direction or corner selects custom, as in C."""
     if detector.convention is not None:
         return detector.convention
-    return "custom" if given_vectors(detector, beam, goniometer) else "mosflm"
+    given = given_vectors(detector, beam, goniometer)
+    return "custom" if given or detector.pix0_vector_mm else "mosflm"
 
 
-def _metres(value_mm: float | None, default: float) -> float:
+def metres(value_mm: float | None, default: float) -> float:
     return default if value_mm is None else value_mm / 1000.0
 
 
-def _beam_centre(
+def beam_centre(
     convention: str, detector: Detector, sizes: tuple[float, float, float]
 ) -> dict[str, float]:
     """Beam centre and nearest point on the unrotated detector, m."""
@@ -171,16 +176,16 @@ def _beam_centre(
     ORGX, ORGY = detector.ORGX_pixels, detector.ORGY_pixels
     Fclose = detsize_f / 2.0 if ORGX is None else (ORGX - 0.5) * pixel
     Sclose = detsize_s / 2.0 if ORGY is None else (ORGY - 0.5) * pixel
-    Xclose = _metres(detector.Xclose_mm, Fclose)
-    Yclose = _metres(detector.Yclose_mm, Sclose)
+    Xclose = metres(detector.Xclose_mm, Fclose)
+    Yclose = metres(detector.Yclose_mm, Sclose)
     if convention == "adxv":
         default_X, default_Y = (detsize_f + pixel) / 2.0, (detsize_s - pixel) / 2.0
     elif convention in ("mosflm", "denzo"):
         default_X, default_Y = (detsize_s + pixel) / 2.0, (detsize_f + pixel) / 2.0
     else:
         default_X, default_Y = Xclose, Yclose
-    Xbeam = _metres(detector.Xbeam_mm, default_X)
-    Ybeam = _metres(detector.Ybeam_mm, default_Y)
+    Xbeam = metres(detector.Xbeam_mm, default_X)
+    Ybeam = metres(detector.Ybeam_mm, default_Y)
     if convention == "adxv":
         Fbeam, Sbeam = Xbeam, detsize_s - Ybeam
     elif convention == "mosflm":
@@ -204,7 +209,35 @@ def _beam_centre(
     }
 
 
-def _combine(
+def chosen_axes(
+    detector: Detector, beam: Beam, goniometer: Goniometer
+) -> tuple[str, Axes, list[str]]:
+    """Return the convention, its directions, and what to say about those given."""
+    convention = chosen_convention(detector, beam, goniometer)
+    if convention == "custom":
+        return convention, _custom_axes(detector, beam, goniometer), []
+    overruled = given_vectors(detector, beam, goniometer)
+    if not overruled:
+        return convention, AXES[convention], []
+    warning = (
+        f"the {convention} convention sets its own directions; "
+        f"ignored: {', '.join(overruled)}"
+    )
+    return convention, AXES[convention], [warning]
+
+
+def detector_sizes(detector: Detector) -> tuple[float, float, float]:
+    """Return pixel size and the detector's size along fast and slow, m."""
+    pixel = detector.pixel_size_mm / 1000.0
+    spixels, fpixels = detector.shape
+    return (
+        pixel,
+        pixel * fpixels if detector.detpixels_f else detector.detsize_f_mm / 1000.0,
+        pixel * spixels if detector.detpixels_s else detector.detsize_s_mm / 1000.0,
+    )
+
+
+def combine(
     Fdet: float, fdet: Vector, Sdet: float, sdet: Vector, far: Vector
 ) -> Vector:
     return (
@@ -235,25 +268,21 @@ def resolve_geometry(
         When the axes of a custom detector do not span a plane, or the detector
         plane contains the beam.
     """
-    warnings = []
-    convention = chosen_convention(detector, beam, goniometer)
-    custom = convention == "custom"
-    axes = _custom_axes(detector, beam, goniometer) if custom else AXES[convention]
-    overruled = [] if custom else given_vectors(detector, beam, goniometer)
-    if overruled:
+    convention, axes, warnings = chosen_axes(detector, beam, goniometer)
+    if detector.pivot is not None and convention != "custom":
         warnings.append(
-            f"the {convention} convention sets its own directions; "
-            f"ignored: {', '.join(overruled)}"
+            f"-pivot {detector.pivot} has no effect: the {convention} convention "
+            "sets its own pivot; -model physical uses it"
         )
-    pixel = detector.pixel_size_mm / 1000.0
+    if detector.pix0_vector_mm is not None:
+        warnings.append(
+            "-pix0_vector only selects the custom convention: its value is recomputed "
+            "from the beam centre or the nearest point, as in nanoBragg; "
+            "-model physical uses it"
+        )
+    pixel, detsize_f, detsize_s = detector_sizes(detector)
     spixels, fpixels = detector.shape
-    detsize_f = (
-        pixel * fpixels if detector.detpixels_f else detector.detsize_f_mm / 1000.0
-    )
-    detsize_s = (
-        pixel * spixels if detector.detpixels_s else detector.detsize_s_mm / 1000.0
-    )
-    centre = _beam_centre(convention, detector, (pixel, detsize_f, detsize_s))
+    centre = beam_centre(convention, detector, (pixel, detsize_f, detsize_s))
 
     beam_vector = unit(axes.beam)
     fdet, sdet, odet = unit(axes.fdet), unit(axes.sdet), unit(axes.odet)
@@ -301,10 +330,10 @@ def resolve_geometry(
 
     # About the crystal, the detector as a whole turns; about the beam centre, its axes.
     nearest = scaled(odet, close_distance)
-    pix0 = turned(_combine(centre["Fclose"], fdet, centre["Sclose"], sdet, nearest))
+    pix0 = turned(combine(centre["Fclose"], fdet, centre["Sclose"], sdet, nearest))
     fdet, sdet, odet = turned(fdet), turned(sdet), turned(odet)
     if axes.pivot == "beam":
-        pix0 = _combine(
+        pix0 = combine(
             centre["Fbeam"], fdet, centre["Sbeam"], sdet, scaled(beam_vector, distance)
         )
 
@@ -325,6 +354,7 @@ def resolve_geometry(
         detsize_f=detsize_f,
         detsize_s=detsize_s,
         distance=distance,
+        beam_distance=distance,
         close_distance=close_distance,
         **centre,
         ORGX=centre["Fclose"] / pixel + 0.5,

@@ -78,6 +78,42 @@ def random_misset_rad(seed: int, generator: Generator) -> tuple[float, float, fl
     return umat2misset(umat)
 
 
+def uniform_misset_rad(seed: int, generator: Generator) -> tuple[float, float, float]:
+    """Return the angles of ``-misset random`` of model physical, uniform over SO(3).
+
+    Shoemake (Graphics Gems III, 1992, 124): a uniform unit quaternion.
+
+    Parameters
+    ----------
+    seed, generator
+        As in `random_misset_rad`, which draws as many deviates.
+
+    Returns
+    -------
+    tuple
+        Rotations about x, y, z in radians, to be applied in this order.
+    """
+    from ..kernels.random import ran1
+
+    rng = start(seed, generator)
+    u1, u2, u3 = (float(ran1(rng)) for _ in range(3))
+    turn2, turn3 = 2.0 * math.pi * u2, 2.0 * math.pi * u3
+    x, y = math.sqrt(1.0 - u1) * math.sin(turn2), math.sqrt(1.0 - u1) * math.cos(turn2)
+    z, w = math.sqrt(u1) * math.sin(turn3), math.sqrt(u1) * math.cos(turn3)
+    # The elements of the rotation matrix that tell the angles.
+    xx, yx, zx = (
+        1.0 - 2.0 * (y * y + z * z),
+        2.0 * (x * y + z * w),
+        2.0 * (x * z - y * w),
+    )
+    zy, zz = 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)
+    return (
+        math.atan2(zy, zz),
+        math.atan2(-zx, math.hypot(zy, zz)),
+        math.atan2(yx, xx),
+    )
+
+
 def mosaic_umats(
     mosaic_spread_rad: float, mosaic_domains: int, seed: int, generator: Generator
 ) -> np.ndarray:

@@ -6,7 +6,6 @@ Source: nanoBragg.c, ``main`` between the option loop and the pixel loop.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +14,23 @@ from ..model.experiment import Experiment
 from ..model.models import Beam, Crystal, Detector, Goniometer, Sampling
 from ..model.structure_factors import StructureFactors
 from ..model.validate import Roi
+from .amounts import (
+    background,
+    cell_counts,
+    crystal_size,
+    fluence_and_flux,
+    sample_size,
+)
 from .cell import Cell, resolve_cell
+from .exact_geometry import exact_geometry
 from .geometry import Geometry, resolve_geometry
-from .random_numbers import Generator, mosaic_umats, random_misset_rad
-from .sources import Sources, resolve_sources
+from .random_numbers import (
+    Generator,
+    mosaic_umats,
+    random_misset_rad,
+    uniform_misset_rad,
+)
+from .sources import Sources, check_exact, resolve_sources
 from .steps import (
     Mosaicity,
     Sensor,
@@ -28,18 +40,12 @@ from .steps import (
     recommended_oversample,
     sensor_layers,
 )
-from .vectors import Vector, magnitude, radians, rotate_axis, scaled
-
-#: Squared classical electron radius, m^2 (Thomson cross section).
-R_E_SQR = 7.94079248018965e-30
-AVOGADRO = 6.02214179e23
-#: Water as one scatterer: electrons in the forward direction, g/mol, g/m^3.
-WATER_F, WATER_MW, WATER_DENSITY = 2.57, 18.0, 1e6
+from .vectors import RTD, Vector, radians, rotate_axis, scaled
 
 
 @dataclass(frozen=True)
 class Flags:
-    """The switches of a run, as the models have them."""
+    """The switches of a run, as it heeds them."""
 
     curved: bool
     point_pixel: bool
@@ -89,7 +95,7 @@ class Setup:
     water_size
         m.
     I_bg
-        Background in units of F^2.
+        Background in units of F^2: of a pixel (model c), of every ray (physical).
     random_misset_seed, mosaic_seed
         Seeds of what was drawn at random; None: no random orientation.
     warnings
@@ -151,6 +157,22 @@ class Setup:
         return generator
 
     @property
+    def physical(self) -> bool:
+        """Whether model c's mistakes are put right."""
+        return self.model == "physical"
+
+    @property
+    def rays(self) -> int:
+        """Sensor layers x subpixels x sources of a pixel."""
+        subpixels = self.oversample * self.oversample
+        return self.sensor.thicksteps * subpixels * len(self.sources.wavelengths)
+
+    @property
+    def orientations(self) -> int:
+        """Phi steps x mosaic domains."""
+        return self.phi.count * self.mosaicity.domains
+
+    @property
     def steps(self) -> int:
         """Evaluations per pixel and layer: sources x domains x phi x subpixels."""
         count = len(self.sources.wavelengths) * self.mosaicity.domains * self.phi.count
@@ -159,12 +181,13 @@ class Setup:
     @property
     def xtalsize(self) -> Vector:
         """Crystal size along a, b, c, m."""
-        return _crystal_size(self.N_cells, self.cell)
+        return crystal_size(self.N_cells, self.cell)
 
     @property
     def phis(self) -> list[float]:
-        """Start of each phi step, rad."""
-        return [self.phi0 + self.phi.step * i for i in range(self.phi.count)]
+        """Where each phi step is evaluated, rad: its start (model c) or middle."""
+        offset = 0.5 if self.physical else 0.0
+        return [self.phi0 + self.phi.step * (i + offset) for i in range(self.phi.count)]
 
     def cell_vectors(self, carryover: bool, first: bool = False) -> np.ndarray:
         """Return the cell of every phi step and mosaic domain.
@@ -203,59 +226,15 @@ class Setup:
         return np.ascontiguousarray(turned.reshape(-1, 3, 3))
 
 
-def _sample_size(crystal: Crystal, beamsize: float) -> tuple[Vector, list[str]]:
-    """Crystal size in metres, clipped by the beam in y and z."""
-    x = crystal.sample_x_mm / 1000.0
-    y = crystal.sample_y_mm / 1000.0
-    z = crystal.sample_z_mm / 1000.0
-    warnings = []
-    if beamsize < y:
-        warnings.append(
-            f"clipping the sample ({y:g} m high) with the beam ({beamsize:g} m)"
-        )
-        y = beamsize
-    if beamsize < z:
-        warnings.append(
-            f"clipping the sample ({z:g} m wide) with the beam ({beamsize:g} m)"
-        )
-        z = beamsize
-    return (x, y, z), warnings
-
-
-def _lengths_m(cell: Cell) -> Vector:
-    """Cell lengths, m, rounded as in C: a last digit can decide a `ceil`."""
-    a, b, c = (magnitude(scaled(v, 1e-10)) for v in (cell.a, cell.b, cell.c))
-    return a, b, c
-
-
-def _crystal_size(N_cells: Vector, cell: Cell) -> Vector:
-    a, b, c = (length * n for length, n in zip(_lengths_m(cell), N_cells))
-    return a, b, c
-
-
-def _cell_counts(crystal: Crystal, cell: Cell, sample: Vector) -> Vector:
-    counts = []
-    for given, length, size in zip(
-        (crystal.Na, crystal.Nb, crystal.Nc), _lengths_m(cell), sample
-    ):
-        count = math.ceil(size / length) if size > 0.0 else given
-        counts.append(float(max(count, 1)))
-    return counts[0], counts[1], counts[2]
-
-
-def _fluence(beam: Beam) -> tuple[float, float]:
-    """Return fluence and flux that agree with each other."""
-    beamsize = beam.beamsize_mm / 1000.0
-    fluence = beam.fluence_per_m2
-    if beam.flux_per_s != 0.0:
-        fluence = beam.flux_per_s * beam.exposure_s / beamsize / beamsize
-    return fluence, fluence / beam.exposure_s * beamsize * beamsize
-
-
-def _misset(crystal: Crystal, generator: Generator) -> Vector | None:
+def _misset(crystal: Crystal, generator: Generator, exact: bool) -> Vector | None:
     if crystal.misset_deg == "random":
         assert crystal.misset_seed is not None
-        return random_misset_rad(crystal.misset_seed, generator)
+        if not exact:
+            return random_misset_rad(crystal.misset_seed, generator)
+        angles = uniform_misset_rad(crystal.misset_seed, generator)
+        # To degrees and back: the angles as reported give the same orientation.
+        x, y, z = (radians(angle * RTD) for angle in angles)
+        return x, y, z
     if crystal.misset_deg is None:
         return None
     x, y, z = (radians(float(angle)) for angle in crystal.misset_deg)
@@ -284,18 +263,34 @@ def _oversample(
     return asked, []
 
 
+def _without_effect(sampling: Sampling) -> list[str]:
+    """Return what to say about options that model physical has no use for."""
+    given = [
+        f"-oversample_{name}"
+        for name in ("thick", "polar", "omega")
+        if getattr(sampling, f"oversample_{name}")
+    ]
+    if not given:
+        return []
+    return [
+        f"{', '.join(given)}: no effect with -model physical, which averages every "
+        "correction over layers, subpixels and sources anyway"
+    ]
+
+
 def _phi0(goniometer: Goniometer) -> float:
     return radians(goniometer.phi_deg)
 
 
-def _flags(beam: Beam, detector: Detector, sampling: Sampling) -> Flags:
+def _flags(beam: Beam, detector: Detector, sampling: Sampling, exact: bool) -> Flags:
     return Flags(
         curved=detector.curved,
         point_pixel=detector.point_pixel,
         nopolar=beam.nopolar,
-        oversample_thick=sampling.oversample_thick,
-        oversample_polar=sampling.oversample_polar,
-        oversample_omega=sampling.oversample_omega,
+        # They multiply running sums, which model physical does not have.
+        oversample_thick=sampling.oversample_thick and not exact,
+        oversample_polar=sampling.oversample_polar and not exact,
+        oversample_omega=sampling.oversample_omega and not exact,
         phi_carryover=sampling.phi_carryover,
     )
 
@@ -310,14 +305,16 @@ def resolve(experiment: Experiment) -> Setup:
     """
     crystal, beam, detector = experiment.crystal, experiment.beam, experiment.detector
     goniometer, sampling = experiment.goniometer, experiment.sampling
-    geometry = resolve_geometry(detector, beam, goniometer)
+    exact = experiment.model == "physical"
+    place = exact_geometry if exact else resolve_geometry
+    geometry = place(detector, beam, goniometer)
     warnings = list(geometry.warnings)
     generator = Generator()
-    misset_rad = _misset(crystal, generator)
-    cell = resolve_cell(crystal, beam.wavelength_A, misset_rad)
-    sample, clipped = _sample_size(crystal, beam.beamsize_mm / 1000.0)
-    N_cells = _cell_counts(crystal, cell, sample)
-    xtalsize_max = max(_crystal_size(N_cells, cell))
+    misset_rad = _misset(crystal, generator, exact)
+    cell = resolve_cell(crystal, beam.wavelength_A, misset_rad, exact)
+    sample, clipped = sample_size(crystal, beam.beamsize_mm / 1000.0)
+    N_cells = cell_counts(crystal, cell, sample)
+    xtalsize_max = max(crystal_size(N_cells, cell))
     wavelength = beam.wavelength_A / 1.0e10
     recommended = recommended_oversample(
         xtalsize_max, wavelength, geometry.distance, geometry.pixel_size
@@ -325,17 +322,21 @@ def resolve(experiment: Experiment) -> Setup:
     oversample, too_coarse = _oversample(sampling.oversample, recommended, xtalsize_max)
     mosaicity = mosaic_domains(crystal)
     random_seed = crystal.misset_seed if crystal.misset_deg == "random" else None
-    sensor = sensor_layers(detector)
+    sensor = sensor_layers(detector, exact)
     sources = resolve_sources(beam, geometry)
-    fluence, flux = _fluence(beam)
+    if exact:
+        check_exact(sources, beam, geometry)
+        warnings += _without_effect(sampling)
+    fluence, flux = fluence_and_flux(beam)
     water_size = crystal.water_um / 1e6
     interpolate = sampling.interpolate
     if interpolate is None:
         # C quirk: decided before a crystal size in mm becomes a number of cells.
-        interpolate = min(crystal.Na, crystal.Nb, crystal.Nc) <= 2
+        cells = N_cells if exact else (crystal.Na, crystal.Nb, crystal.Nc)
+        interpolate = min(cells) <= 2
     return Setup(
         model=experiment.model,
-        flags=_flags(beam, detector, sampling),
+        flags=_flags(beam, detector, sampling, exact),
         structure_factors=experiment.structure_factors,
         geometry=geometry,
         bounds=detector.bounds,
@@ -360,13 +361,7 @@ def resolve(experiment: Experiment) -> Setup:
         flux=flux,
         wavelength=wavelength,
         water_size=water_size,
-        I_bg=WATER_F**2
-        * R_E_SQR
-        * fluence
-        * water_size**3
-        * WATER_DENSITY
-        * AVOGADRO
-        / WATER_MW,
+        I_bg=background(water_size, fluence, exact),
         random_misset_seed=random_seed,
         mosaic_seed=crystal.mosaic_seed,
         warnings=(

@@ -14,10 +14,12 @@ import numpy as np
 from ..model.models import Beam
 from .geometry import Geometry
 from .steps import Steps, spread_steps
-from .vectors import Vector, rotate_axis, scaled, unit
+from .vectors import Vector, cross, magnitude, rotate_axis, scaled, unit
 
 #: Distance of a generated source, m; only its direction matters.
 SOURCE_DISTANCE = 10.0
+#: Sine of an angle between ray and E field below which they count as parallel.
+ALONG_RAY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Sources:
     positions
         (n, 3) m, as generated or read.
     weights
-        (n,) as generated or read; not used (model c).
+        (n,) as generated or read; model c does not use them.
     wavelengths
         (n,) m.
     hdiv, vdiv, dispersion
@@ -45,6 +47,11 @@ class Sources:
     vdiv: Steps
     dispersion: Steps
     deviations: tuple[tuple[float, float], ...]
+
+    @property
+    def shares(self) -> np.ndarray:
+        """(n,) weights with a mean of 1, as model physical uses them."""
+        return self.weights / self.weights.mean()
 
     @property
     def incident(self) -> np.ndarray:
@@ -78,6 +85,46 @@ def deviations(
                 continue
             kept.append((h, v))
     return tuple(kept)
+
+
+def check_exact(sources: Sources, beam: Beam, geometry: Geometry) -> None:
+    """Refuse sources that only model c can render.
+
+    Raises
+    ------
+    ValueError
+        For a negative weight, weights without a sum, a source at the crystal, or
+        rays along the direction of a polarized beam's E field.
+    """
+    for number, weight in enumerate(sources.weights.tolist(), start=1):
+        if weight < 0.0:
+            raise ValueError(
+                f"source {number}: weight {weight:g}; expected 0 or more, its share of "
+                "the photons"
+            )
+    if not sources.weights.sum() > 0.0:
+        raise ValueError(
+            "sources: all weights are 0; expected at least one that is more than 0"
+        )
+    polarized = beam.polarization != 0.0 and not beam.nopolar
+    axis = geometry.polar_vector
+    for number, ray in enumerate(sources.incident.tolist(), start=1):
+        if not any(ray):
+            raise ValueError(
+                f"source {number}: position 0 0 0, which is the crystal's; expected a "
+                "place that rays come from"
+            )
+        if polarized and magnitude(cross(axis, ray)) < ALONG_RAY:
+            raise ValueError(
+                f"source {number}: its ray runs along polar_vector {axis[0]:g} "
+                f"{axis[1]:g} {axis[2]:g}, so that its E field has no direction; "
+                "expected another polar_vector, -polar 0 or -nopolar"
+            )
+    if len(sources.deviations) > 1 and not any(geometry.vert_vector):
+        raise ValueError(
+            "polar_vector lies along the beam, so that divergence has no vertical "
+            "direction; expected another polar_vector"
+        )
 
 
 def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:

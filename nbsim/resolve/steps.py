@@ -96,8 +96,11 @@ class Sensor:
     warnings: tuple[str, ...] = ()
 
 
-def sensor_layers(detector: Detector) -> Sensor:
+def sensor_layers(detector: Detector, exact: bool = False) -> Sensor:
     """Return the sensor's layers.
+
+    Layers of model physical (`exact`) fill the thickness; C's are too thick by
+    count / (count - 1), and at least two.
 
     An attenuation depth of 0 or inf means no absorption at all: like C, it
     also forgets a thickness that is given before it; a thickness of its own is
@@ -111,6 +114,8 @@ def sensor_layers(detector: Detector) -> Sensor:
         mu = 0.0 if transparent else 1.0 / (detector.abs_um * 1e-6)
     if detector.thicksteps <= 0:
         count, step = 2, thick / 2
+    elif exact:
+        count, step = detector.thicksteps, thick / detector.thicksteps
     else:
         count = max(detector.thicksteps, 2)
         step = thick / (count - 1)

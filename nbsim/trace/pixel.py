@@ -16,7 +16,8 @@ import numpy as np
 
 from ..model import validate
 from ..model.validate import Vector
-from ..resolve.run import R_E_SQR, Setup
+from ..resolve.amounts import R_E_SQR
+from ..resolve.run import Setup
 from ..resolve.vectors import cross, dot, scaled
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ def device_times(
     """
     spixels, fpixels = simulation.detector.shape
     setup = simulation.setup
-    job = driver.build_job(setup)
+    job = driver.with_one_ray(driver.build_job(setup))
     pixels = driver.build_pixels(setup, (0, fpixels - 1, 0, spixels - 1))
     backend = render_cuda.CudaBackend(
         setup, job, pixels, image.reshape(-1), [index], precision

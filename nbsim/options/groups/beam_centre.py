@@ -13,14 +13,11 @@ if TYPE_CHECKING:
 
 
 def _pivot(words: Collector, pivot: str) -> None:
-    words.pivot_given = pivot
+    words.set("detector", implied_pivot=pivot)
 
 
-def _pix0_vector(words: Collector, *_: float) -> None:
-    words.warnings.append(
-        "-pix0_vector only selects the custom convention: its value is recomputed "
-        "from the beam centre or the nearest point, as in nanoBragg"
-    )
+def _pix0_vector(words: Collector, *corner: float) -> None:
+    words.set("detector", pix0_vector_mm=tuple(1000.0 * x for x in corner))
 
 
 OPTIONS = group(
@@ -130,7 +127,7 @@ OPTIONS = group(
         "pivot",
         "Turn the detector about the crystal or about the direct-beam spot. In "
         "model c every named convention overrules it, so it only matters with the "
-        "vector options.",
+        "vector options; model physical heeds it always.",
         choice("the pivot", "sample", "beam"),
         sets=("detector", "pivot"),
         does=_pivot,
@@ -212,9 +209,11 @@ OPTIONS = group(
     ),
     option(
         "pix0_vector",
-        "Position of the outer corner of the first pixel. Switches to the CUSTOM "
-        "convention; model c does nothing else with it and computes the position "
-        "from the beam centre, model physical uses it.",
+        "Position of the outer corner of the first pixel, seen from the crystal and "
+        "before all rotations. Switches to the CUSTOM convention; model c does "
+        "nothing else with it and computes the position from the beam centre, model "
+        "physical uses it instead of distance and beam centre, and turns the "
+        "detector about the crystal unless -pivot says beam.",
         *vector("the position of the first pixel", "m"),
         also=CUSTOM,
         does=_pix0_vector,
@@ -226,8 +225,8 @@ OPTIONS = group(
         "pix0_vector_mm",
         "The same as -pix0_vector in mm.",
         *vector("the position of the first pixel", "mm"),
+        sets=("detector", "pix0_vector_mm"),
         also=CUSTOM,
-        does=_pix0_vector,
         c="pix0_vector",
         c_note="taken for -pix0_vector, and as little used (oddity 8)",
     ),

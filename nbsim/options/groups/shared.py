@@ -2,8 +2,8 @@
 """What several rows say alike."""
 
 #: Side effects: model, field, value.
-ABOUT_BEAM = (("detector", "pivot", "beam"),)
-ABOUT_SAMPLE = (("detector", "pivot", "sample"),)
+ABOUT_BEAM = (("detector", "implied_pivot", "beam"),)
+ABOUT_SAMPLE = (("detector", "implied_pivot", "sample"),)
 CUSTOM = (("detector", "convention", "custom"),)
 
 #: What the C program does.
