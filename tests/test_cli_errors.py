@@ -91,7 +91,6 @@ USAGE = {
     f"{SMALL} -mosaic -1": "-mosaic -1: the mosaic spread must be",
     f"{SMALL} -roi 0 30 0 10": "roi 0 30 0 10: expected",
     f"{SMALL} -roi 9 3 0 10": "roi 9 3 0 10: expected",
-    f"{SMALL} -model physical": "model physical: not available yet",
     f"{SMALL} -threads 0": "-threads 0: the number of threads must be",
     f"{SMALL} -threads 99999": "must be a whole number from 1 to 1024",
     f"{SMALL} -show_config xml": "-show_config xml: the format must be text or json",
