@@ -83,22 +83,17 @@ def curved_directions(fast, slow, start, n, run, dx, dy, dz, airpath):
 
 
 @lanes
-def solid_angles(airpath, Odet, n, run, omega):
-    """Fill in omega_pixel, sr, at the depth `Odet`; see `detector.solid_angle`."""
+def solid_angles(airpath, distance, n, run, omega):
+    """Fill in omega_pixel, sr, of points at a `detector.normal_distance`, m.
+
+    See `detector.solid_angle`.
+    """
     vector_loop()
     if run.point_pixel:
         for i in range(n):
             omega[i] = 1.0 / (airpath[i] * airpath[i])
         return
-    normal_distance = run.close_distance
-    if run.exact:
-        normal_distance = run.close_distance + Odet
-        if run.curved_detector:
-            side = run.pixel_size / run.close_distance
-            for i in range(n):
-                omega[i] = side * side
-            return
-    volume = run.pixel_size * run.pixel_size * normal_distance
+    volume = run.pixel_size * run.pixel_size * distance
     for i in range(n):
         omega[i] = volume / (airpath[i] * airpath[i] * airpath[i])
 

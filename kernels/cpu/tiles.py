@@ -17,7 +17,8 @@ what shape and lookup decide, the innermost loop, alone.
 import numpy as np
 from numba import get_thread_id, prange
 
-from ..jit import entry, lanes, lanes_inline
+from ..jit import entry, lanes
+from ..reference.detector import layer_depth, normal_distance
 from . import lanes_geometry as geometry
 from .intrinsics import advanced, call_at, pointer_to
 from .lanes import SCRATCH_ROWS, TILE
@@ -59,12 +60,6 @@ def row_of(vectors, i):
     return vectors[i, 0], vectors[i, 1], vectors[i, 2]
 
 
-@lanes_inline
-def depth_of(layer, run):
-    """Return how deep a sensor layer's point lies, m; see `detector.layer_depth`."""
-    return (layer + run.layer_offset) * run.detector_thickstep
-
-
 @lanes
 def directions(tile, layer, sub, n, run, rare):
     """Fill in the unit vectors and distances of one subpixel of every pixel."""
@@ -72,7 +67,7 @@ def directions(tile, layer, sub, n, run, rare):
     start = (
         subpixel_size * (sub % run.oversample + 0.5),
         subpixel_size * (sub // run.oversample + 0.5),
-        depth_of(layer, run),
+        layer_depth(layer, run),
     )
     fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
     dx, dy, dz = advanced(tile, DX), advanced(tile, DY), advanced(tile, DZ)
@@ -213,7 +208,8 @@ def render_tile(
         for sub in range(run.oversample * run.oversample):
             directions(tile, layer, sub, n, run, rare)
             if layer + sub == 0 or run.oversample_omega or run.per_ray:
-                geometry.solid_angles(airpath, depth_of(layer, run), n, run, omega)
+                distance = normal_distance(layer_depth(layer, run), run)
+                geometry.solid_angles(airpath, distance, n, run, omega)
             if rare is not None:
                 if run.detector_thick > 0.0 or run.oversample_thick:
                     geometry.absorbed_fractions(layer, dx, dy, dz, n, run, capture)
@@ -343,7 +339,8 @@ def omega_sum(scratch, runs, active, curved):
         for layer in range(layers):
             for sub in range(subpixels):
                 directions(tile, layer, sub, n, run, curved)
-                geometry.solid_angles(airpath, depth_of(layer, run), n, run, omega)
+                distance = normal_distance(layer_depth(layer, run), run)
+                geometry.solid_angles(airpath, distance, n, run, omega)
                 for i in range(n):
                     total += omega[i]
     if every:

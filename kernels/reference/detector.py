@@ -66,23 +66,32 @@ def pixel_position(Fdet, Sdet, Odet, det):
 
 
 @scalar
+def normal_distance(Odet, det):
+    """Return the distance of a point along the normal, m: obliquity is it over R.
+
+    C quirk: that of the detector's front, at any depth. On a sphere every layer of
+    a pixel sees the same rays as its front does.
+    """
+    if not det.exact:
+        return det.close_distance
+    distance = det.close_distance + Odet
+    if det.curved_detector:
+        ratio = distance / det.close_distance
+        return distance * ratio * ratio
+    return distance
+
+
+@scalar
 def solid_angle(airpath, Odet, det):
     """Return omega_pixel, sr: (pixel / R)^2 cos(obliquity), or 1/R^2 for a point."""
     if det.point_pixel:
         return 1.0 / airpath / airpath
-    if det.exact:
-        if det.curved_detector:
-            # A pixel's rays are the same at every depth.
-            side = det.pixel_size / det.close_distance
-            return side * side
-        side = det.pixel_size / airpath
-        return side * side * ((det.close_distance + Odet) / airpath)
     return (
         det.pixel_size
         * det.pixel_size
         / airpath
         / airpath
-        * det.close_distance
+        * normal_distance(Odet, det)
         / airpath
     )
 
