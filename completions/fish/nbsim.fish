@@ -142,7 +142,7 @@ complete -c nbsim -n _shtab_nbsim_using -o beam_vector -x -d 'Direction of the b
 complete -c nbsim -n _shtab_nbsim_using -o polar_vector -x -d 'Direction of the beam'"'"'s polarization'
 complete -c nbsim -n _shtab_nbsim_using -o spindle_axis -x -d 'Axis of the phi rotation'
 complete -c nbsim -n _shtab_nbsim_using -o twotheta_axis -x -d 'Axis of the -twotheta rotation'
-complete -c nbsim -n _shtab_nbsim_using -o pix0_vector -x -d 'Position of the outer corner of the first pixel'
+complete -c nbsim -n _shtab_nbsim_using -o pix0_vector -x -d 'Position of the outer corner of the first pixel, seen from the crystal and before all rotations'
 complete -c nbsim -n _shtab_nbsim_using -o pix0_vector_mm -x -d 'The same as -pix0_vector in mm'
 complete -c nbsim -n _shtab_nbsim_using -o phi -x -d 'Spindle angle at which the exposure starts'
 complete -c nbsim -n _shtab_nbsim_using -o osc -x -d 'Rotation during the exposure'
