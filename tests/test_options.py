@@ -18,6 +18,7 @@ from nbsim import (
     Detector,
     Goniometer,
     Sampling,
+    Simulation,
     StructureFactors,
 )
 from nbsim.model.experiment import MODEL_CLASSES, Experiment
@@ -492,11 +493,171 @@ def test_names_in_conditions_are_options():
             "-preview_scale changes nothing without -preview or -preview_noise",
         ),
         ("-preview_scale log -preview_noise a.png", None),
+        ("-ORGX 5", "-ORGX changes nothing in the mosflm convention"),
+        ("-Yclose 5 -adxv", "-Yclose changes nothing in the adxv convention"),
+        ("-Xbeam 5 -xds", "-Xbeam changes nothing in the xds convention"),
+        ("-Xclose 5 -dials", "-Xclose changes nothing in the dials convention"),
+        ("-ORGX 5 -ORGY 5 -xds", None),
+        ("-Xclose 5 -Yclose 5 -fdet_vector 0 0 1", None),
+        (
+            "-Xclose 5 -Xbeam 5 -fdet_vector 0 0 1",
+            "-Xclose changes nothing beside -Xbeam",
+        ),
+        (
+            "-hdivrange 1 -sourcefile {s}",
+            "-hdivrange changes nothing beside -sourcefile",
+        ),
+        (
+            "-dispsteps 3 -sourcefile {s}",
+            "-dispsteps changes nothing beside -sourcefile",
+        ),
+        ("-dispsteps 3", "-dispsteps changes nothing without -dispersion"),
+        ("-dispsteps 3 -dispersion 1", None),
+        (
+            "-square_div",
+            "-square_div changes nothing without -divergence, -hdivrange, -vdivrange, "
+            "-hdivstep, -vdivstep, -divsteps, -hdivsteps or -vdivsteps",
+        ),
+        ("-fluence 1e20 -flux 1e18", "-fluence changes nothing beside -flux"),
+        ("-fluence 1e20 -flux 0", None),
+        ("-exposure 2", "-exposure changes nothing without -flux"),
+        ("-exposure 2 -flux 1e18", None),
+        (
+            "-beamsize 2",
+            "-beamsize changes nothing without -flux, -samplesize, -sample_y or "
+            "-sample_z",
+        ),
+        ("-polar 0.5 -nopolar", "-polar changes nothing beside -nopolar"),
+        ("-nopolar -polar 0.5", None),
+        ("-N 3 -xtalsize 0.001", "-N changes nothing beside the size of the crystal"),
+        ("-N 3 -sample_x 0.001", None),
+        ("-Nb 3 -sample_y 0.001", "-Nb changes nothing beside the size of the crystal"),
+        (
+            "-fudge 2",
+            "-fudge changes nothing without -round_xtal, -gauss_xtal or -tophat_spots",
+        ),
+        ("-fudge 2 -round_xtal", None),
+        (
+            "-mosaic 1 -mosaic_domains 1",
+            "-mosaic changes nothing with one domain, which is not turned",
+        ),
+        ("-misset_seed 5", "-misset_seed changes nothing without -misset random"),
+        ("-misset_seed 5 -misset rand", None),
+        ("-mosaic_seed 5", "-mosaic_seed changes nothing without -mosaic"),
+        ("-seed 5", None),
+        ("-seed 5 -nonoise", "-seed changes nothing with -nonoise"),
+        ("-seed 5 -nonoise -misset random", None),
+        (
+            "-distance 50 -close_distance 60",
+            "-distance changes nothing beside -close_distance",
+        ),
+        (
+            "-detsize 50 -detpixels 60",
+            "-detsize changes nothing beside the number of pixels",
+        ),
+        ("-detsize_f 50 -detpixels_s 60", None),
+        ("-detector_abs 50", "-detector_abs changes nothing without -detector_thick"),
+        (
+            "-thicksteps 5",
+            "-detector_thicksteps changes nothing without -detector_thick",
+        ),
+        (
+            "-phisteps 5 -phistep 1",
+            "-phisteps changes nothing beside -phistep without -osc",
+        ),
+        ("-phisteps 5 -phistep 1 -osc 5", None),
+        ("-noisefile a.img -nonoise", "-noisefile changes nothing with -nonoise"),
+        ("-pgmscale 2 -nopgm", "-pgmscale changes nothing with -nopgm"),
     ],
 )
-def test_an_option_that_changes_nothing_says_so(line, warning):
+def test_an_option_that_changes_nothing_says_so(line, warning, tmp_path):
+    (tmp_path / "s.txt").write_text("-10 0 0 1 1e-10\n")
+    line = line.format(s=tmp_path / "s.txt")
     command = read_command_line(f"-cell 70 -default_F 1 {line}", Experiment)
     assert command.warnings == (() if warning is None else (warning,))
+
+
+CHANGES_NOTHING = re.compile(r"-(\w+) changes nothing .*")
+#: Options that say of some lines that they change nothing, with values to try.
+CONDITIONAL = {
+    **{name: "7.5" for name in ("Xbeam", "Ybeam", "Xclose", "Yclose", "ORGX", "ORGY")},
+    **{
+        name: ""
+        for name in ("adxv", "denzo", "xds", "dials", "round_div", "square_div")
+    },
+    "fdet_vector": "0 0.1 1",
+    "hdivrange": "3",
+    "vdivsteps": "3",
+    "dispersion": "2",
+    "dispsteps": "3",
+    "fluence": "1e20",
+    "flux": "1e18",
+    "exposure": "3",
+    "beamsize": "0.0005",
+    "polar": "0.5",
+    "nopolar": "",
+    "N": "4",
+    "Nb": "5",
+    "sample_x": "0.001",
+    "sample_y": "0.001",
+    "xtalsize": "0.0007",
+    "fudge": "2",
+    "gauss_xtal": "",
+    "mosaic": "1",
+    "mosaic_domains": "1",
+    "mosaic_seed": "5",
+    "misset": "random",
+    "misset_seed": "5",
+    "seed": "5",
+    "nonoise": "",
+    "noisefile": "a.img",
+    "distance": "80",
+    "close_distance": "90",
+    "detsize": "51.2",
+    "detpixels_f": "24",
+    "detpixels_s": "20",
+    "detector_abs": "200",
+    "detector_thick": "300",
+    "detector_thicksteps": "3",
+    "phisteps": "4",
+    "phistep": "0.5",
+    "osc": "2",
+    "pgmscale": "2",
+    "nopgm": "",
+}
+
+
+def numbers_of_a_run(words):
+    """Return what an image depends on, as text."""
+    command = read_command_line(words, Simulation)
+    setup, output = command.simulation.setup, command.output
+    g = setup.geometry
+    kept = (
+        (g.pix0_vector, g.fdet_vector, g.sdet_vector, g.odet_vector, g.beam_vector),
+        (g.polar_vector, g.fpixels, g.spixels, g.pixel_size),
+        (setup.cell_vectors(False) + 0.0, setup.N_cells, setup.shape),
+        setup.fudge if setup.shape != "square" else None,
+        (setup.sources.positions, setup.sources.wavelengths, setup.flags),
+        (setup.phi, setup.sensor.thick, setup.sensor.thicksteps, setup.oversample),
+        setup.sensor.mu if setup.sensor.thick else None,
+        (setup.polarization if not setup.flags.nopolar else None, setup.fluence),
+        dataclasses.replace(output, seed=output.seed if output.noisefile else 0),
+    )
+    return repr(kept)
+
+
+@given(st.lists(st.sampled_from(sorted(CONDITIONAL)), max_size=7, unique=True))
+def test_what_is_said_to_change_nothing_changes_nothing(names):
+    options = [[f"-{name}", *CONDITIONAL[name].split()] for name in names]
+    start = "-cell 70 80 90 -default_F 1 -detpixels_f 30 -seed 3 -misset_seed 4".split()
+    words = [*start, *(word for option in options for word in option)]
+    for warning in read_command_line(words, Simulation).warnings:
+        found = CHANGES_NOTHING.fullmatch(warning)
+        if not found or found[1] not in names:
+            continue
+        fewer = [o for o in options if o[0] != f"-{found[1]}"]
+        without = [*start, *(word for option in fewer for word in option)]
+        assert numbers_of_a_run(words) == numbers_of_a_run(without), warning
 
 
 def test_conditions_of_a_row():

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..model.models import Beam
 from .geometry import Geometry
-from .steps import Steps, spread_steps
+from .steps import NONE, Steps, spread_steps
 from .vectors import Vector, cross, magnitude, rotate_axis, scaled, unit
 
 #: Distance of a generated source, m; only its direction matters.
@@ -147,9 +147,7 @@ def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:
     if beam.sources is not None:
         defaults = np.array([*far, 1.0, wavelength])
         table = np.where(np.isnan(beam.sources), defaults, beam.sources)
-        return Sources(
-            table[:, :3], table[:, 3], table[:, 4], hdiv, vdiv, dispersion, ()
-        )
+        return Sources(table[:, :3], table[:, 3], table[:, 4], NONE, NONE, NONE, ())
     angles = deviations(hdiv, vdiv, beam.round_div)
     if not angles:
         raise ValueError(

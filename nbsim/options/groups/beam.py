@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...model.limits import EV_ANGSTROM
 from ..schema import Bounds, file, group, number, option
-from .shared import NOT_USED
+from .shared import NOT_USED, unless
 
 if TYPE_CHECKING:
     from ..collector import Collector
@@ -17,6 +17,18 @@ def _energy(words: Collector, energy_eV: float) -> None:
     words.set("beam", wavelength_A=EV_ANGSTROM / energy_eV)
 
 
+def _fluence_is_overruled(words: Collector) -> str:
+    return "beside -flux" if words.values["beam"].get("flux_per_s") else ""
+
+
+def _polar_is_off(words: Collector) -> str:
+    return "beside -nopolar" if words.values["beam"].get("nopolar") else ""
+
+
+DIVERGENCE = (
+    *("divergence", "hdivrange", "vdivrange", "hdivstep", "vdivstep"),
+    *("divsteps", "hdivsteps", "vdivsteps"),
+)
 OPTIONS = group(
     "Beam",
     option(
@@ -43,6 +55,7 @@ OPTIONS = group(
         sets=("beam", "dispersion_percent"),
         default="0",
         c="dispersion",
+        overruled_by=("sourcefile",),
     ),
     option(
         "dispsteps",
@@ -51,6 +64,8 @@ OPTIONS = group(
         sets=("beam", "dispsteps"),
         default="2 with -dispersion, else 1",
         c="dispsteps",
+        overruled_by=("sourcefile",),
+        idle=unless("beam", "dispersion_percent", "without -dispersion"),
     ),
     option(
         "divergence",
@@ -59,6 +74,7 @@ OPTIONS = group(
         sets=(("beam", "hdivrange_mrad"), ("beam", "vdivrange_mrad")),
         default="0",
         c="hdivrange, vdivrange",
+        overruled_by=("sourcefile",),
     ),
     option(
         "hdivrange",
@@ -67,6 +83,7 @@ OPTIONS = group(
         sets=("beam", "hdivrange_mrad"),
         default="0",
         c="hdivrange",
+        overruled_by=("sourcefile",),
     ),
     option(
         "vdivrange",
@@ -75,6 +92,7 @@ OPTIONS = group(
         sets=("beam", "vdivrange_mrad"),
         default="0",
         c="vdivrange",
+        overruled_by=("sourcefile",),
     ),
     option(
         "hdivstep",
@@ -85,6 +103,7 @@ OPTIONS = group(
         default="from range and number",
         prefixes=(),
         c="hdivstep",
+        overruled_by=("sourcefile",),
     ),
     option(
         "vdivstep",
@@ -95,6 +114,7 @@ OPTIONS = group(
         default="from range and number",
         prefixes=(),
         c="vdivstep",
+        overruled_by=("sourcefile",),
     ),
     option(
         "hdivsteps",
@@ -104,6 +124,7 @@ OPTIONS = group(
         sets=("beam", "hdivsteps"),
         default="2 with a range or step, else 1",
         c="hdivsteps",
+        overruled_by=("sourcefile",),
     ),
     option(
         "vdivsteps",
@@ -113,6 +134,7 @@ OPTIONS = group(
         sets=("beam", "vdivsteps"),
         default="2 with a range or step, else 1",
         c="vdivsteps",
+        overruled_by=("sourcefile",),
     ),
     option(
         "divsteps",
@@ -120,6 +142,7 @@ OPTIONS = group(
         number("STEPS", "the number of source points"),
         sets=(("beam", "hdivsteps"), ("beam", "vdivsteps")),
         c="hdivsteps, vdivsteps",
+        overruled_by=("sourcefile",),
     ),
     option(
         "round_div",
@@ -127,6 +150,8 @@ OPTIONS = group(
         sets=("beam", "round_div"),
         value=True,
         c="round_div = 1",
+        needs=DIVERGENCE,
+        overruled_by=("sourcefile",),
     ),
     option(
         "square_div",
@@ -134,6 +159,8 @@ OPTIONS = group(
         sets=("beam", "round_div"),
         value=False,
         c="round_div = 0",
+        needs=DIVERGENCE,
+        overruled_by=("sourcefile",),
     ),
     option(
         "sourcefile",
@@ -154,6 +181,7 @@ OPTIONS = group(
         sets=("beam", "fluence_per_m2"),
         default="1.26e29, which makes the intensity F^2",
         c="fluence",
+        idle=_fluence_is_overruled,
     ),
     option(
         "flux",
@@ -170,6 +198,7 @@ OPTIONS = group(
         sets=("beam", "exposure_s"),
         default="1",
         c="exposure",
+        idle=unless("beam", "flux_per_s", "without -flux"),
     ),
     option(
         "beamsize",
@@ -179,6 +208,7 @@ OPTIONS = group(
         sets=("beam", "beamsize_mm"),
         default="0.1",
         c="beamsize",
+        needs=("flux", "samplesize", "sample_y", "sample_z"),
     ),
     option(
         "polar",
@@ -191,6 +221,7 @@ OPTIONS = group(
         prefixes=(),
         c="polarization",
         c_note="the default is 0, whatever its usage text says; the same here",
+        idle=_polar_is_off,
     ),
     option(
         "nopolar",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..schema import choice, group, number, option, vector
@@ -18,6 +19,34 @@ def _pivot(words: Collector, pivot: str) -> None:
 
 def _pix0_vector(words: Collector, *corner: float) -> None:
     words.set("detector", pix0_vector_mm=tuple(1000.0 * x for x in corner))
+
+
+#: Where model c takes the beam centre or nearest point from, along the fast and the
+#: slow axis: the first that is given counts.
+_CENTRES = {
+    "mosflm": (("Ybeam",), ("Xbeam",)),
+    "denzo": (("Ybeam",), ("Xbeam",)),
+    "adxv": (("Xbeam",), ("Ybeam",)),
+    "xds": (("ORGX",), ("ORGY",)),
+    "dials": (("ORGX",), ("ORGY",)),
+    "custom": (("Xbeam", "Xclose", "ORGX"), ("Ybeam", "Yclose", "ORGY")),
+}
+
+
+def _centre(name: str) -> Callable[[Collector], str]:
+    """Return `Option.idle` of a beam centre."""
+
+    def idle(words: Collector) -> str:
+        if words.values["simulation"].get("model", "c") != "c":
+            return ""
+        convention = words.values["detector"].get("convention", "mosflm")
+        for order in _CENTRES[convention]:
+            if name in order:
+                before = order[: order.index(name)]
+                return next((f"beside -{n}" for n in before if n in words.given), "")
+        return f"in the {convention} convention"
+
+    return idle
 
 
 OPTIONS = group(
@@ -72,6 +101,7 @@ OPTIONS = group(
         default="the middle of the detector",
         c="Xbeam",
         c_note=SETS_PIVOT,
+        idle=_centre("Xbeam"),
     ),
     option(
         "Ybeam",
@@ -82,6 +112,7 @@ OPTIONS = group(
         default="the middle of the detector",
         c="Ybeam",
         c_note=SETS_PIVOT,
+        idle=_centre("Ybeam"),
     ),
     option(
         "Xclose",
@@ -92,6 +123,7 @@ OPTIONS = group(
         default="from the beam centre",
         c="Xclose",
         c_note=SETS_PIVOT,
+        idle=_centre("Xclose"),
     ),
     option(
         "Yclose",
@@ -102,6 +134,7 @@ OPTIONS = group(
         default="from the beam centre",
         c="Yclose",
         c_note=SETS_PIVOT,
+        idle=_centre("Yclose"),
     ),
     option(
         "ORGX",
@@ -112,6 +145,7 @@ OPTIONS = group(
         default="from the beam centre",
         c="ORGX",
         c_note=SETS_PIVOT,
+        idle=_centre("ORGX"),
     ),
     option(
         "ORGY",
@@ -122,6 +156,7 @@ OPTIONS = group(
         default="from the beam centre",
         c="ORGY",
         c_note=SETS_PIVOT,
+        idle=_centre("ORGY"),
     ),
     option(
         "pivot",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..schema import Bounds, file, group, number, option
@@ -14,6 +15,27 @@ if TYPE_CHECKING:
 
 def _misset(words: Collector, *angles: float | str) -> None:
     words.set("crystal", misset_deg="random" if len(angles) == 1 else angles)
+
+
+def _sized(*axes: str) -> Callable[[Collector], str]:
+    """Return `Option.idle` of a number of cells, which a size overrules."""
+
+    def idle(words: Collector) -> str:
+        crystal = words.values["crystal"]
+        sized = all(crystal.get(f"sample_{axis}_mm") for axis in axes)
+        return "beside the size of the crystal" if sized else ""
+
+    return idle
+
+
+def _no_fudge(words: Collector) -> str:
+    square = words.values["crystal"].get("shape", "square") == "square"
+    return "without -round_xtal, -gauss_xtal or -tophat_spots" if square else ""
+
+
+def _one_domain(words: Collector) -> str:
+    one = words.values["crystal"].get("mosaic_domains") == 1
+    return "with one domain, which is not turned" if one else ""
 
 
 OPTIONS = group(
@@ -78,6 +100,7 @@ OPTIONS = group(
         default="1",
         prefixes=(),
         c="Na, Nb, Nc",
+        idle=_sized("x", "y", "z"),
     ),
     option(
         "Na",
@@ -86,6 +109,7 @@ OPTIONS = group(
         sets=("crystal", "Na"),
         default="1",
         c="Na",
+        idle=_sized("x"),
     ),
     option(
         "Nb",
@@ -94,6 +118,7 @@ OPTIONS = group(
         sets=("crystal", "Nb"),
         default="1",
         c="Nb",
+        idle=_sized("y"),
     ),
     option(
         "Nc",
@@ -102,6 +127,7 @@ OPTIONS = group(
         sets=("crystal", "Nc"),
         default="1",
         c="Nc",
+        idle=_sized("z"),
     ),
     option(
         "samplesize",
@@ -186,6 +212,7 @@ OPTIONS = group(
         sets=("crystal", "fudge"),
         default="1",
         c="fudge",
+        idle=_no_fudge,
     ),
     option(
         "mosaic",
@@ -197,6 +224,7 @@ OPTIONS = group(
         aliases=("mosaicity", "mosaic_spread"),
         prefixes=("mosaici", "mosaic_spr"),
         c="mosaic_spread",
+        idle=_one_domain,
     ),
     option(
         "mosaic_domains",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..schema import file, group, number, option
@@ -18,6 +19,27 @@ def _detector_abs(words: Collector, depth_um: float) -> None:
         words.set("detector", thick_um=0.0)
 
 
+def _close_is_given(words: Collector) -> str:
+    detector = words.values["detector"]
+    # With custom it also says about which point the detector turns.
+    if "close_distance_mm" not in detector or detector.get("convention") == "custom":
+        return ""
+    if "close_distance" in words.given:
+        return "beside -close_distance"
+    return "beside CLOSE_DISTANCE of the header"
+
+
+def _counted(*axes: str) -> Callable[[Collector], str]:
+    """Return `Option.idle` of a size, which a number of pixels overrules."""
+
+    def idle(words: Collector) -> str:
+        detector = words.values["detector"]
+        counted = all(detector.get(f"detpixels_{axis}") for axis in axes)
+        return "beside the number of pixels" if counted else ""
+
+    return idle
+
+
 OPTIONS = group(
     "Detector",
     option(
@@ -29,6 +51,7 @@ OPTIONS = group(
         default="100",
         c="distance",
         c_note=SETS_PIVOT,
+        idle=_close_is_given,
     ),
     option(
         "close_distance",
@@ -86,6 +109,7 @@ OPTIONS = group(
         default="102.4",
         prefixes=(),
         c="detsize_f, detsize_s",
+        idle=_counted("f", "s"),
     ),
     option(
         "detsize_f",
@@ -94,6 +118,7 @@ OPTIONS = group(
         sets=("detector", "detsize_f_mm"),
         default="102.4",
         c="detsize_f",
+        idle=_counted("f"),
     ),
     option(
         "detsize_s",
@@ -102,6 +127,7 @@ OPTIONS = group(
         sets=("detector", "detsize_s_mm"),
         default="102.4",
         c="detsize_s",
+        idle=_counted("s"),
     ),
     option(
         "detector_abs",
@@ -116,6 +142,7 @@ OPTIONS = group(
         python="Detector.abs_um",
         c="detector_mu",
         c_note="inf or 0 also forgets a thickness given before it; the same here",
+        needs=("detector_thick",),
     ),
     option(
         "detector_thick",
@@ -135,6 +162,7 @@ OPTIONS = group(
         default="2 with -detector_thick, else 1",
         aliases=("thicksteps",),
         c="detector_thicksteps",
+        needs=("detector_thick",),
     ),
     option(
         "curved_det",

@@ -1,8 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Rotations of the crystal and of the detector."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..schema import group, number, option
 from .shared import ABOUT_SAMPLE, SETS_PIVOT
+
+if TYPE_CHECKING:
+    from ..collector import Collector
+
+
+def _count_is_forgotten(words: Collector) -> str:
+    goniometer = words.values["goniometer"]
+    # C quirk: a step without a range is two steps, whatever their number.
+    forgotten = goniometer.get("phistep_deg") and "osc_deg" not in goniometer
+    return "beside -phistep without -osc" if forgotten else ""
+
 
 OPTIONS = group(
     "Goniometer",
@@ -40,6 +55,7 @@ OPTIONS = group(
         sets=("goniometer", "phisteps"),
         default="2 with -osc, else 1",
         c="phisteps",
+        idle=_count_is_forgotten,
     ),
     option(
         "phi_carryover",

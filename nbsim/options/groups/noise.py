@@ -1,7 +1,27 @@
 # SPDX-License-Identifier: MIT
 """Seeds, and photon noise."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..schema import Bounds, group, number, option
+
+if TYPE_CHECKING:
+    from ..collector import Collector
+
+
+def _not_random(words: Collector) -> str:
+    random = words.values["crystal"].get("misset_deg") == "random"
+    return "" if random else "without -misset random"
+
+
+def _no_noise(words: Collector) -> str:
+    crystal, output = words.values["crystal"], words.values["output"]
+    turns = crystal.get("misset_deg") == "random" and "misset_seed" not in crystal
+    silent = output.get("noisefile", "") is None and not turns
+    return "with -nonoise" if silent else ""
+
 
 OPTIONS = group(
     "Noise",
@@ -14,6 +34,7 @@ OPTIONS = group(
         python="seed of Simulation.noise",
         c="seed",
         c_note="stored with the opposite sign; nbsim prints both",
+        idle=_no_noise,
     ),
     option(
         "mosaic_seed",
@@ -22,6 +43,7 @@ OPTIONS = group(
         sets=("crystal", "mosaic_seed"),
         default="12345678",
         c="mosaic_seed",
+        needs=("mosaic",),
     ),
     option(
         "misset_seed",
@@ -32,6 +54,7 @@ OPTIONS = group(
         c="misset_seed",
         c_note="also taken for -misset, which undoes a -misset random before it; here "
         "it is not (oddity 16)",
+        idle=_not_random,
     ),
     option(
         "nonoise",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..schema import Bounds, choice, file, group, number, option
+from .shared import if_none
 
 if TYPE_CHECKING:
     from ..collector import Collector
@@ -54,6 +55,7 @@ OPTIONS = group(
         python="Simulation.noise, nbsim.write_smv",
         c="noisefilename",
         c_note="SMV whatever the name",
+        idle=if_none("output", "noisefile", "with -nonoise"),
     ),
     option(
         "pgmfile",
@@ -64,6 +66,7 @@ OPTIONS = group(
         aliases=("pgmimage",),
         python="Simulation.pgm_image, nbsim.write_pgm",
         c="pgmfilename",
+        idle=if_none("output", "pgmfile", "with -nopgm"),
     ),
     option(
         "tifffile",
@@ -158,6 +161,7 @@ OPTIONS = group(
         default="from the spread of the image",
         python="scale of Simulation.pgm_image",
         c="pgm_scale",
+        idle=if_none("output", "pgmfile", "with -nopgm"),
     ),
     option(
         "adc",
