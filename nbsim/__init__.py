@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .formats.hkl import read_fdump, read_hkl, write_fdump, write_hkl
     from .formats.pgm import write_pgm
     from .formats.png import write_png
+    from .formats.registry import read_image
     from .formats.smv import SmvImage, read_smv, write_smv
     from .formats.textfiles import read_matrix, read_sources
     from .formats.tiff import read_tiff, write_tiff
@@ -58,6 +59,7 @@ _HOME = {
     "apply_psf": "images.psf",
     "counts_image": "images.counts",
     "poisson_noise": "images.noise",
+    "read_image": "formats.registry",
     "read_fdump": "formats.hkl",
     "read_hkl": "formats.hkl",
     "read_matrix": "formats.textfiles",
@@ -99,6 +101,7 @@ __all__ = [
     "poisson_noise",
     "read_fdump",
     "read_hkl",
+    "read_image",
     "read_matrix",
     "read_mtz",
     "read_smv",

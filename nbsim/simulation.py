@@ -293,7 +293,7 @@ class Simulation(Experiment):
 
     def smv_header(self, adc_offset: float = 40.0) -> dict[str, str]:
         """Return the header for `nbsim.write_smv`."""
-        from .formats.smv_geometry import smv_header
+        from .formats.run_record import smv_header
 
         return smv_header(self.setup, validate.number("adc_offset", adc_offset))
 
@@ -309,7 +309,7 @@ class Simulation(Experiment):
         command
             The command line, where there is one.
         """
-        from .formats.smv_geometry import metadata
+        from .formats.run_record import metadata
 
         return metadata(self.setup, adc_offset, command)
 

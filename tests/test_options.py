@@ -21,6 +21,8 @@ from nbsim import (
     Simulation,
     StructureFactors,
 )
+from nbsim.command.outputs import PIXELS
+from nbsim.formats.registry import image_formats
 from nbsim.model.experiment import MODEL_CLASSES, Experiment
 from nbsim.options import GROUPS, OPTIONS, OptionError, build_parser, parse
 from nbsim.options.collector import Collector
@@ -470,6 +472,9 @@ def test_rows_say_where_values_go():
     for option in REAL_OPTIONS:
         ways = (option.targets, option.does, option.unused, option.action, option.also)
         assert any(ways), option.name
+        if option.writes:
+            assert option.writes[0] in PIXELS
+            assert image_formats()[option.writes[1]].name == option.writes[1]
         for model, field, *_ in (*option.targets, *option.also):
             if model == "files":
                 assert field == option.name

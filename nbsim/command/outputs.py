@@ -4,41 +4,43 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import FileError
 from ..formats.files import check_writable, replace_when_complete, same_place
 from ..formats.hkl import write_fdump
-from ..formats.pgm import write_pgm
-from ..formats.png import write_png
-from ..formats.smv import write_smv
-from ..formats.tiff import write_tiff
+from ..formats.registry import Content, ImageFormat, chosen_format
 from ..formats.unfinished import together
 from ..images.scaling import Statistics, automatic_int_scale, automatic_pgm_scale
 from ..model.structure_factors import available_memory
 from ..model.validate import MAX_SEED
+from ..options import OPTIONS
 
 if TYPE_CHECKING:
     from ..backends.protocol import Result
     from ..options.command_line import CommandLine, Output
     from ..simulation import Simulation
 
-#: Options that name an image file, in the order in which C writes them.
-IMAGES = (
-    "floatfile",
-    "intfile",
-    "tifffile",
-    "pgmfile",
-    "noisefile",
-    "preview",
-    "preview_noise",
-)
+#: What image files can hold, in the order in which they are written, and the type.
+PIXELS = {
+    "photons": "float32",
+    "counts": "uint16",
+    "grey": "uint8",
+    "noise": "uint16",
+    "preview": "picture",
+    "noise preview": "picture",
+}
+#: Options that name an image file, with the pixels and the usual format of each.
+IMAGES = {
+    option.name: option.writes
+    for pixels in PIXELS
+    for option in OPTIONS
+    if option.writes and option.writes[0] == pixels
+}
 #: float32, two uint16 and one uint8 image.
 BYTES_PER_PIXEL = 9
 
@@ -51,6 +53,8 @@ class Plan:
     ----------
     images
         Path for each option of `IMAGES` that is to be written.
+    formats
+        The format of each.
     dumpfile
         Path of the structure factor dump; None: none, or it could not be written.
     warnings
@@ -58,6 +62,7 @@ class Plan:
     """
 
     images: dict[str, str]
+    formats: dict[str, ImageFormat]
     dumpfile: str | None
     warnings: tuple[str, ...]
 
@@ -112,6 +117,10 @@ def outputs_to_write(command: CommandLine[Simulation]) -> Plan:
     _check_distinct(everything, command.inputs)
     _check_seed(output)
     _check_memory(command)
+    formats = {
+        name: chosen_format(path, IMAGES[name][1], PIXELS[IMAGES[name][0]])
+        for name, path in images.items()
+    }
     for name, path in everything.items():
         if name != "dump":
             check_writable(path)
@@ -122,7 +131,7 @@ def outputs_to_write(command: CommandLine[Simulation]) -> Plan:
         except FileError as error:
             warnings.append(f"{error}; reading the list will take as long next time")
             dumpfile = None
-    return Plan(images, dumpfile, tuple(warnings))
+    return Plan(images, formats, dumpfile, tuple(warnings))
 
 
 def _check_distinct(outputs: dict[str, str], inputs: dict[str, str]) -> None:
@@ -203,7 +212,7 @@ def write_all(
     FileError
         If an image cannot be written; existing files are then as before.
     """
-    writers = _writers(command, images)
+    content = _Contents(command, images)
     with contextlib.ExitStack() as stack:
         streams = {
             name: stack.enter_context(replace_when_complete(path))
@@ -211,7 +220,7 @@ def write_all(
         }
         for name, stream in streams.items():
             try:
-                writers[name](stream)
+                plan.formats[name].write(stream, content.of(IMAGES[name][0]))
                 stream.flush()
             except OSError as error:
                 # Named here: the stack would blame the file it closes first.
@@ -229,57 +238,45 @@ def write_all(
     return []
 
 
-def _writers(
-    command: CommandLine[Simulation], images: Images
-) -> dict[str, Callable[[BinaryIO], None]]:
-    """Return for each option what fills its stream; the ending chooses the format."""
-    output, simulation = command.output, command.simulation
-    line = shlex.join(["nbsim", *command.words])
-    photons = simulation.metadata(command=line)
-    counts = simulation.metadata(output.adc, line)
+class _Contents:
+    """Makes what goes into image files from the float image."""
 
-    def write_float(stream: BinaryIO) -> None:
-        if is_tiff(output.floatfile):
-            write_tiff(stream, images.image, photons)
-        else:
-            stream.write(images.image.data)
+    def __init__(self, command: CommandLine[Simulation], images: Images) -> None:
+        self._output, self._simulation = command.output, command.simulation
+        self._images = images
+        self._line = shlex.join(["nbsim", *command.words])
 
-    def write_counts(path: str | None, pixels: np.ndarray | None, to: BinaryIO) -> None:
-        assert path is not None and pixels is not None
-        if is_tiff(path):
-            write_tiff(to, pixels, counts)
-        else:
-            write_smv(to, pixels, simulation.smv_header(output.adc))
+    def of(self, pixels: str) -> Content:
+        """Return the content of a file; `pixels` is one of `PIXELS`."""
+        images = self._images
+        if pixels == "photons":
+            return self._content(images.image)
+        if pixels == "counts":
+            return self._content(images.int_pixels, self._output.adc, images.int_scale)
+        if pixels == "noise":
+            return self._content(images.noise_pixels, self._output.adc, 1.0)
+        if pixels == "grey":
+            return self._content(images.pgm_pixels, scale=images.pgm_scale)
+        shown = images.image
+        if pixels == "noise preview":
+            assert images.noise_pixels is not None
+            shown = images.noise_pixels.astype(np.float32)
+            shown -= np.float32(self._output.adc)
+        return self._content(self._picture(shown))
 
-    def write_grey(stream: BinaryIO) -> None:
-        assert images.pgm_pixels is not None
-        write_pgm(stream, images.pgm_pixels, images.pgm_scale)
+    def _content(
+        self,
+        pixels: np.ndarray | None,
+        adc_offset: float | None = None,
+        scale: float | None = None,
+    ) -> Content:
+        assert pixels is not None
+        return Content(pixels, self._simulation.setup, adc_offset, scale, self._line)
 
-    def write_preview(image: np.ndarray, stream: BinaryIO) -> None:
-        picture = simulation.preview(
+    def _picture(self, image: np.ndarray) -> np.ndarray:
+        return self._simulation.preview(
             image,
-            scale=output.preview_scale,
-            color=output.preview_color,
-            rings=output.preview_rings,
+            scale=self._output.preview_scale,
+            color=self._output.preview_color,
+            rings=self._output.preview_rings,
         )
-        write_png(stream, picture)
-
-    def write_noise_preview(stream: BinaryIO) -> None:
-        assert images.noise_pixels is not None
-        counts = images.noise_pixels.astype(np.float32) - np.float32(output.adc)
-        write_preview(counts, stream)
-
-    return {
-        "floatfile": write_float,
-        "intfile": lambda to: write_counts(output.intfile, images.int_pixels, to),
-        "tifffile": lambda to: write_tiff(to, images.image, photons),
-        "pgmfile": write_grey,
-        "noisefile": lambda to: write_counts(output.noisefile, images.noise_pixels, to),
-        "preview": lambda to: write_preview(images.image, to),
-        "preview_noise": write_noise_preview,
-    }
-
-
-def is_tiff(path: str) -> bool:
-    """Whether the name of a file asks for a TIFF image."""
-    return os.path.splitext(path)[1].lower() in (".tif", ".tiff")

@@ -7,6 +7,7 @@ from typing import BinaryIO
 import numpy as np
 
 from nbsim.formats.files import replace_when_complete
+from nbsim.formats.registry import Content, ImageFormat
 
 
 def write_pgm(
@@ -43,3 +44,10 @@ def write_pgm(
     with replace_when_complete(path) as stream:
         stream.write(header.encode("ascii"))
         stream.write(np.ascontiguousarray(pixels).data)
+
+
+def _write(stream: BinaryIO, content: Content) -> None:
+    write_pgm(stream, content.pixels, 1.0 if content.scale is None else content.scale)
+
+
+FORMAT = ImageFormat(name="PGM", suffixes=(".pgm",), holds=("uint8",), write=_write)

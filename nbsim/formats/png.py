@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from nbsim.formats.files import replace_when_complete
+from nbsim.formats.registry import Content, ImageFormat
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB = 0, 2  # colour types
@@ -79,3 +80,12 @@ def _filtered(pixels: np.ndarray) -> bytes:
 def _chunk(name: bytes, content: bytes) -> bytes:
     body = name + content
     return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def _write(stream: BinaryIO, content: Content) -> None:
+    write_png(stream, content.pixels)
+
+
+FORMAT = ImageFormat(
+    name="PNG", suffixes=(".png",), holds=("uint8", "picture"), write=_write
+)

@@ -15,6 +15,8 @@ import numpy as np
 
 from nbsim.errors import FileError
 from nbsim.formats.files import read_bytes, replace_when_complete
+from nbsim.formats.registry import Content, ImageFormat
+from nbsim.formats.run_record import smv_header
 
 _BLOCK = 512  # bytes; headers come in whole blocks
 _MAGIC = b"{\nHEADER_BYT"  # C compares 12 bytes
@@ -263,3 +265,19 @@ def _header_bytes(lines: Mapping[str, str]) -> bytes:
 def _header_of_size(lines: Mapping[str, str], size: int) -> str:
     body = "".join(f"{keyword}={text};\n" for keyword, text in lines.items())
     return f"{{\nHEADER_BYTES={size};\n{body}}}"
+
+
+def _write(stream: BinaryIO, content: Content) -> None:
+    offset = 0.0 if content.adc_offset is None else content.adc_offset
+    write_smv(stream, content.pixels, smv_header(content.setup, offset))
+
+
+FORMAT = ImageFormat(
+    name="SMV",
+    suffixes=(".img", ".smv"),
+    holds=("uint16",),
+    write=_write,
+    read=lambda path: read_smv(path).pixels,
+    geometry=True,
+    gives_way=True,
+)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The experiment in image headers: what is taken from one, and what is written.
+"""The experiment in an SMV header: what is taken from one.
 
-Source: nanoBragg.c, the blocks of -img and -mask, and the writer of its SMV images.
+Source: nanoBragg.c, the blocks of -img and -mask.
 """
 
 from __future__ import annotations
@@ -9,11 +9,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .._version import __version__
 from ..errors import FileError
 from ..model.models import Detector
-from ..resolve.run import Setup
-from ..resolve.vectors import RTD
 from .smv import SmvImage, header_value, image_size, read_smv
 
 #: Keyword, model and field of what is taken from a header.
@@ -93,71 +90,3 @@ def detector_fields(source: str | os.PathLike) -> dict[str, Any]:
         )
     image = read_header_image(source, "image")
     return header_fields(image.header, image.pixels.shape)["detector"]
-
-
-def geometry_record(setup: Setup) -> dict[str, Any]:
-    """Return the keys of C's SMV header: mm, degrees, Angstrom, after all rotations."""
-    g = setup.geometry
-    pixel = g.pixel_size
-    return {
-        "PIXEL_SIZE": pixel * 1000.0,
-        "DISTANCE": g.distance * 1000.0,
-        "WAVELENGTH": setup.wavelength * 1e10,
-        "BEAM_CENTER_X": g.Xbeam * 1000.0,
-        "BEAM_CENTER_Y": g.Ybeam * 1000.0,
-        "ADXV_CENTER_X": g.Fbeam * 1000.0,
-        "ADXV_CENTER_Y": (g.detsize_s - g.Sbeam) * 1000.0,
-        "MOSFLM_CENTER_X": (g.Sbeam - 0.5 * pixel) * 1000.0,
-        "MOSFLM_CENTER_Y": (g.Fbeam - 0.5 * pixel) * 1000.0,
-        "DENZO_X_BEAM": g.Sbeam * 1000.0,
-        "DENZO_Y_BEAM": g.Fbeam * 1000.0,
-        "DIALS_ORIGIN": list(g.dials_origin_mm),
-        "XDS_ORGX": g.ORGX,
-        "XDS_ORGY": g.ORGY,
-        "CLOSE_DISTANCE": g.close_distance * 1000.0,
-        "PHI": setup.phi0 * RTD,
-        "OSC_START": setup.phi0 * RTD,
-        "OSC_RANGE": setup.phi.range * RTD,
-        "TWOTHETA": g.twotheta * RTD,
-        "DETECTOR_SN": "000",
-        "BEAMLINE": "fake",
-    }
-
-
-def smv_header(setup: Setup, adc_offset: float) -> dict[str, str]:
-    """Return the header of the integer and noise images as text."""
-    record = {**geometry_record(setup), "ADC_OFFSET": adc_offset}
-    return {key: _header_text(value) for key, value in record.items()}
-
-
-def _header_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    numbers = value if isinstance(value, list) else [value]
-    return ",".join("%g" % number for number in numbers)
-
-
-def metadata(
-    setup: Setup, adc_offset: float | None = None, command: str | None = None
-) -> dict[str, Any]:
-    """Return what a TIFF image says about itself.
-
-    Parameters
-    ----------
-    setup
-        The run.
-    adc_offset
-        Value of a pixel without photons; None for a float image.
-    command
-        The command line, where there is one.
-    """
-    record = {
-        "program": "nbsim",
-        "version": __version__,
-        **({} if command is None else {"command": command}),
-        "SIZE1": setup.geometry.fpixels,
-        "SIZE2": setup.geometry.spixels,
-        **geometry_record(setup),
-        "pixel_size_mm": setup.geometry.pixel_size * 1000.0,
-    }
-    return record if adc_offset is None else {**record, "ADC_OFFSET": adc_offset}

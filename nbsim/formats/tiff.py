@@ -12,6 +12,8 @@ import numpy as np
 from nbsim._version import __version__
 from nbsim.errors import FileError
 from nbsim.formats.files import read_bytes, replace_when_complete
+from nbsim.formats.registry import Content, ImageFormat
+from nbsim.formats.run_record import metadata as run_metadata
 
 SCHEMA = 1  # raised when the meaning of a metadata key changes
 _PIXEL_TYPES = (np.float32, np.uint16)
@@ -128,3 +130,18 @@ def _metadata(description: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return metadata if isinstance(metadata, dict) else {}
+
+
+def _write(stream: BinaryIO, content: Content) -> None:
+    about = run_metadata(content.setup, content.adc_offset, content.command)
+    write_tiff(stream, content.pixels, about)
+
+
+FORMAT = ImageFormat(
+    name="TIFF",
+    suffixes=(".tif", ".tiff"),
+    holds=("float32", "uint16"),
+    write=_write,
+    read=lambda path: read_tiff(path)[0],
+    geometry=True,
+)

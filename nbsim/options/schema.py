@@ -166,6 +166,9 @@ class Option:
     does
         Called with the collector and the values instead, or after that: for what is
         not simply a field.
+    writes
+        For an image file: which pixels (see `outputs.PIXELS`), and the name of the
+        format that is written; see `registry.chosen_format`.
     action
         Whether the program asks for it before models are built: it sets nothing.
     unused
@@ -204,6 +207,7 @@ class Option:
     value: Any = None
     also: tuple[tuple[str, str, Any], ...] = ()
     does: Callable[..., None] | None = None
+    writes: tuple[str, str] | None = None
     action: bool = False
     unused: str = ""
     instead: str = ""
