@@ -176,6 +176,22 @@ class TableF(NamedTuple):
     default_F_sqr: float
 
 
+class SpectralF(NamedTuple):
+    """As `TableF`, for one source: F is made of parts; see `lanes_spectral`."""
+
+    h_min: float
+    h_max: float
+    k_min: float
+    k_max: float
+    l_min: float
+    l_max: float
+    h_stride: float
+    k_stride: float
+    base: float
+    default_F_sqr: float
+    coefficients: tuple[float, ...]  # of every part but the first: real, imaginary
+
+
 class TableF32(NamedTuple):
     """As `TableF`, for single precision: all but the last are int32."""
 
