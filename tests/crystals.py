@@ -25,8 +25,7 @@ def random_structure(
         atom = gemmi.Atom()
         atom.name = elements[i % len(elements)]
         atom.element = gemmi.Element(elements[i % len(elements)])
-        place = gemmi.Fractional(*rng.random(3))
-        atom.pos = structure.cell.orthogonalize(place)
+        atom.pos = _general_position(structure, rng)
         atom.b_iso, atom.occ = rng.uniform(*B), rng.choice([1.0, 1.0, 0.5])
         residue.add_atom(atom)
         chain.add_residue(residue)
@@ -34,6 +33,23 @@ def random_structure(
     structure.add_model(model)
     structure.setup_entities()
     return structure
+
+
+def _general_position(structure, rng):
+    """Return a random place that is 1 A away from its own mates.
+
+    Other programs move an atom that is nearer onto the special position.
+    """
+    operations = structure.find_spacegroup().operations()
+    while True:
+        place = rng.random(3)
+        away = [
+            np.subtract(op.apply_to_xyz(place.tolist()), place) for op in operations
+        ]
+        steps = [gemmi.Fractional(*(x - np.round(x))) for x in away]
+        lengths = [structure.cell.orthogonalize(step).length() for step in steps]
+        if sum(length < 1.0 for length in lengths) == 1:
+            return structure.cell.orthogonalize(gemmi.Fractional(*place))
 
 
 def write_pdb(path, *args, **kwargs):

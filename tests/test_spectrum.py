@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from nbsim import Beam, Crystal, Simulation
+from nbsim import Beam, Crystal, FileError, Simulation, read_spectrum
 
 EV_ANGSTROM = 12398.4198433
 
@@ -68,3 +68,35 @@ def test_exact_cell_keeps_its_angles():
     stars = np.array([exact.a_star, exact.b_star, exact.c_star])
     vectors = np.array([exact.a, exact.b, exact.c])
     assert vectors @ stars.T == pytest.approx(np.eye(3), abs=1e-12)
+
+
+def test_file(tmp_path):
+    path = tmp_path / "spectrum.txt"
+    path.write_text("# eV, weight\n7000 1\n\n7100,2 # peak\n7200\t1\n")
+    channels = read_spectrum(path)
+    assert channels[:, 0] == pytest.approx(EV_ANGSTROM / np.array([7000, 7100, 7200]))
+    assert channels[:, 1].tolist() == [0.25, 0.5, 0.25]
+    path.write_text("1.0 3\n1.1 1")
+    assert read_spectrum(path).tolist() == [[1.0, 0.75], [1.1, 0.25]]
+
+
+WRONG_FILES = {
+    "mixed": ("7000 1\n1.1 1\n", "energies in eV, all above 100, or wavelengths"),
+    "weight": ("7000 -1\n", "weight -1"),
+    "sum": ("7000 0\n", "weights add up to 0"),
+    "one column": ("7000 1\n7100\n", ":2: expected energy weight, got 1 column"),
+    "word": ("7000 one\n", ":1: 'one' is not a finite number"),
+    "inf": ("7000 inf\n", ":1: 'inf' is not a finite number"),
+    "nothing": ("# 7000 1\n", "no line with energy weight"),
+    "empty": ("", "is empty"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FILES)
+def test_wrong_file(tmp_path, name):
+    text, message = WRONG_FILES[name]
+    path = tmp_path / "spectrum.txt"
+    path.write_text(text)
+    with pytest.raises(FileError, match=message) as caught:
+        read_spectrum(path)
+    assert str(path) in str(caught.value)

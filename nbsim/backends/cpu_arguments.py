@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Job,
         Pixels,
         SingleF,
+        SpectralF,
         SquareFew,
         TableF,
         TableF32,
@@ -134,7 +135,9 @@ def tile_scratch() -> np.ndarray:
 class Lookup(NamedTuple):
     """A lookup's arguments, its table and the constant factor of its F^2."""
 
-    arguments: SingleF | TableF | TableF32 | CubicF | CubicElseNearestF
+    arguments: (
+        SingleF | TableF | TableF32 | SpectralF | CubicF | CubicElseNearestF
+    )
     table: np.ndarray
     factor: float
 
@@ -176,6 +179,24 @@ def nearest_lookup(factors: StructureFactors, precision: str) -> Lookup:
         )
     # No copy in double precision: a list of many reflections fills the memory.
     return Lookup(lookup, factors.F.reshape(-1).astype(dtype, copy=False), 1.0)
+
+
+def spectral_lookups(factors: StructureFactors) -> list[Lookup]:
+    """Return the lookup of every channel of a spectrum; the table is the same."""
+    from ..kernels.params import SpectralF
+
+    assert factors.spectral is not None
+    # A part, two float32, is read as one float64.
+    table = factors.spectral.parts.view(np.float64).reshape(-1)
+    whole, _, _ = nearest_lookup(factors, "double")
+    return [
+        Lookup(SpectralF(*whole, _real_numbers(row)), table, 1.0)
+        for row in factors.spectral.coefficients
+    ]
+
+
+def _real_numbers(row: np.ndarray) -> tuple[float, ...]:
+    return tuple(row.view(np.float64).tolist())
 
 
 def cubic_lookup(factors: StructureFactors, keep: bool = False) -> Lookup | None:
