@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,8 @@ class Simulation(Experiment):
     model
         "c": nanoBragg's arithmetic with its oddities; "physical": the same experiment
         without them.
+    warnings
+        What reading a command line or a file warned about, one sentence each.
     """
 
     @classmethod
@@ -73,10 +76,20 @@ class Simulation(Experiment):
         args
             The options, as one string (split as a shell does) or as words,
             without the program's name.
+
+        Returns
+        -------
+        Simulation
+            Its `warnings` are what the program would have warned about. A file that
+            is read without being asked for, as Fdump.bin is where nothing else gives
+            structure factors, is a Python warning too.
         """
         from .options.command_line import read_command_line
 
-        return read_command_line(args, cls).simulation
+        command = read_command_line(args, cls)
+        for note in command.unasked:
+            warnings.warn(note, stacklevel=2)
+        return command.simulation
 
     @functools.cached_property
     def setup(self) -> Setup:

@@ -2,6 +2,7 @@
 """Reading of the command line: spellings, numbers, order, errors and the help text."""
 
 import dataclasses
+import inspect
 import math
 import re
 import string
@@ -20,6 +21,8 @@ from nbsim import (
     Sampling,
     Simulation,
     StructureFactors,
+    read_mtz,
+    structure_factors_from_model,
 )
 from nbsim.command.outputs import PIXELS
 from nbsim.formats.registry import image_formats
@@ -384,6 +387,8 @@ mosaic_seed misset_seed | -2147483646 0 2147483646 | 2147483647 -2147483647 0.5
 roi:0 roi:1 roi:2 roi:3 | -5 0 7 | 0.5 nan inf
 printout_pixel:0 printout_pixel:1 trace_pixel:0 trace_pixel:1 | 0 9 | -1 0.5
 samplesize sample_x sample_y sample_z | 0 1e9 | -1e-9 inf nan
+ksol fprime:2 | 0 1e9 | -1e-9 inf nan
+bsol add_B F_scale F000 fprime:1 | -1e9 0 1e9 | inf nan
 fudge lambda energy exposure beamsize | 1e-9 1e30 | 0 -1 inf nan
 distance close_distance pixel detsize detsize_f detsize_s | 1e-9 1e9 | 0 -1 inf nan
 density MW preview_rings:0 preview_rings:5 | 1e-9 1e9 | 0 -1 inf nan
@@ -469,6 +474,11 @@ def test_rows_say_where_values_go():
         for name, model in {**MODEL_CLASSES, "output": Output}.items()
     }
     fields["simulation"] = {"model"}
+    fields["factors"] = {
+        name
+        for maker in (read_mtz, structure_factors_from_model)
+        for name in inspect.signature(maker).parameters
+    }
     for option in REAL_OPTIONS:
         ways = (option.targets, option.does, option.unused, option.action, option.also)
         assert any(ways), option.name

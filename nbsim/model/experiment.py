@@ -31,6 +31,8 @@ class Experiment:
     model
         "c": nanoBragg's arithmetic with its oddities; "physical": the same experiment
         without them.
+    warnings
+        What reading a command line or a file warned about, one sentence each.
     """
 
     crystal: Crystal
@@ -40,6 +42,7 @@ class Experiment:
     goniometer: Goniometer = Goniometer()
     sampling: Sampling = Sampling()
     model: str = "c"
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in MODEL_CLASSES.items():

@@ -20,6 +20,8 @@ class Collector:
         The values of every option on the line, by its name; the last ones count.
     notes, warnings
         What to tell the user.
+    unasked
+        Which files are read without being asked for.
     """
 
     def __init__(self) -> None:
@@ -27,6 +29,7 @@ class Collector:
         self.given: dict[str, tuple[Any, ...]] = {}
         self.notes: list[str] = []
         self.warnings: list[str] = []
+        self.unasked: list[str] = []
 
     @property
     def files(self) -> dict[str, str]:

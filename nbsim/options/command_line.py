@@ -19,6 +19,7 @@ from ..model.experiment import MODEL_CLASSES, Experiment
 from ..model.models import Detector, clock_seed
 from ..model.structure_factors import StructureFactors
 from .collector import Collector
+from .crystal_files import CELL_FILES, crystal_factors, take_spectrum
 from .reader import EXACT, parse
 
 DUMP_FILE = "Fdump.bin"
@@ -62,7 +63,7 @@ class CommandLine(Generic[Kind]):
     """A command line, understood: models, files and what to tell the user.
 
     `simulation` is of the class that `read_command_line` was asked for; `inputs` has
-    the file read for each option.
+    the file read for each option, `unasked` names those read without being asked for.
     """
 
     words: tuple[str, ...]
@@ -71,6 +72,7 @@ class CommandLine(Generic[Kind]):
     inputs: dict[str, str]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    unasked: tuple[str, ...]
 
 
 STOL_OPTIONS = ("stol", "4stol", "Q")
@@ -84,7 +86,10 @@ def _take_header(collected: Collector, image: SmvImage, flip_Y: bool) -> None:
 
 
 def _structure_factors(collected: Collector) -> StructureFactors:
-    """Read -hkl, or the dump file, or use default_F alone."""
+    """Read -mtz, -pdb or -hkl, or the dump file, or use default_F alone."""
+    made = crystal_factors(collected)
+    if made is not None:
+        return made.factors
     output = collected.values["output"]
     dump = output.get("dumpfile")
     default_F = collected.values["structure_factors"].get("default_F", 0.0)
@@ -92,13 +97,17 @@ def _structure_factors(collected: Collector) -> StructureFactors:
         output["dumpfile"] = dump or DUMP_FILE
         return read_hkl(collected.files["hkl"], default_F)
     output["dumpfile"] = None
+    asked = dump is not None
     if dump is None and default_F == 0.0 and os.path.exists(DUMP_FILE):
         dump = DUMP_FILE
     if dump is not None:
         collected.files["dump"] = dump
         factors = read_fdump(dump, default_F)
         age_h = (time.time() - os.path.getmtime(dump)) / 3600.0
-        collected.notes.append(f"reading Fs from {dump}, written {age_h:.1f} hours ago")
+        note = f"reading Fs from {dump}, written {age_h:.1f} hours ago"
+        collected.notes.append(note)
+        if not asked:
+            collected.unasked.append(note)
         return factors
     if default_F == 0.0:
         raise UsageError(
@@ -173,11 +182,14 @@ def _build(
     kind: type[Kind],
 ) -> CommandLine[Kind]:
     crystal, detector = collected.values["crystal"], collected.values["detector"]
-    if "cell" not in crystal and "mat" not in collected.files:
+    if "cell" not in crystal and not collected.files.keys() & {"mat", *CELL_FILES}:
         raise UsageError(
             "no crystal: give its cell, as in nbsim -cell 78 78 37 -default_F 9 -N 10, "
             "or its orientation matrix, as in nbsim -mat A.mat -hkl P1.hkl -N 10"
         )
+    if "mat" in collected.files:
+        crystal["A_matrix"] = read_matrix(collected.files["mat"])
+    take_spectrum(collected)
     factors = _structure_factors(collected)
     output = Output(**collected.values["output"])
     if output.trace_file is not None and not output.trace_pixels:
@@ -191,7 +203,6 @@ def _build(
             "with -nonoise"
         )
     if "mat" in collected.files:
-        crystal["A_matrix"] = read_matrix(collected.files["mat"])
         collected.notes.append(f"reading {collected.files['mat']}")
     if crystal.get("misset_deg") == "random":
         crystal.setdefault("misset_seed", output.seed)
@@ -212,6 +223,7 @@ def _build(
             if model is not StructureFactors
         },
         **collected.values["simulation"],
+        warnings=(*collected.warnings, *collected.unasked),
     )
     return CommandLine(
         words=words,
@@ -220,6 +232,7 @@ def _build(
         inputs=collected.files,
         notes=tuple(collected.notes),
         warnings=tuple(collected.warnings),
+        unasked=tuple(collected.unasked),
     )
 
 

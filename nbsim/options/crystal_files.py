@@ -14,6 +14,8 @@ from ..formats.spectrum_file import read_spectrum
 from ..model.models import Beam
 from .collector import Collector
 
+#: Options whose file gives the cell.
+CELL_FILES = ("mtz", "pdb")
 #: Difference of two files' cells that is worth a word.
 LENGTHS_DIFFER, ANGLES_DIFFER_DEG = 0.005, 0.5
 

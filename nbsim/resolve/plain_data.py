@@ -9,6 +9,7 @@ import numpy as np
 
 from ..model.experiment import Experiment
 from ..model.limits import EV_ANGSTROM
+from ..model.structure_factors import Origin
 from .run import Setup
 from .steps import Steps
 from .vectors import RTD
@@ -63,6 +64,7 @@ def _crystal(experiment: Experiment, setup: Setup) -> Section:
         "mosaic_domains": setup.mosaicity.domains,
         "mosaic_seed": crystal.mosaic_seed,
         "water_um": setup.water_size * 1e6,
+        "space_group": crystal.space_group,
     }
 
 
@@ -76,7 +78,17 @@ def _structure_factors(experiment: Experiment, setup: Setup) -> Section:
         "l_min_max": [factors.l_min, factors.l_max] if listed else None,
         "default_F_electrons": float(factors.default_F),
         "interpolate": bool(setup.interpolate),
+        **_origin(factors.origin),
     }
+
+
+def _origin(origin: Origin | None) -> Section:
+    """Return what is known of a reflection file or model; None each without one."""
+    names = ("label", "d_min_A", "absences", "missing", "F000", "F000_model")
+    known = {name: getattr(origin, name, None) for name in names}
+    fprimes = origin.fprimes if origin is not None else None
+    listed = {name: list(pair) for name, pair in (fprimes or {}).items()}
+    return {**known, "fprimes": listed or None}
 
 
 def _beam(experiment: Experiment, setup: Setup) -> Section:
@@ -95,6 +107,7 @@ def _beam(experiment: Experiment, setup: Setup) -> Section:
         "divergence_shape": "round" if beam.round_div else "square",
         **_steps("dispersion", "percent", sources.dispersion, 100.0),
         "sources": len(sources.wavelengths),
+        "spectrum": None if beam.spectrum is None else beam.spectrum.tolist(),
         "beam_vector": list(geometry.beam_vector),
         "polar_vector": list(geometry.polar_vector),
     }

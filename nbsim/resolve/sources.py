@@ -135,6 +135,8 @@ def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:
     ValueError
         When the elliptical cut leaves no source.
     """
+    if beam.spectrum is not None:
+        raise ValueError("spectrum: images of several channels come with the next step")
     wavelength = beam.wavelength_A / 1.0e10
     hdiv = spread_steps(
         beam.hdivsteps, _milli(beam.hdivrange_mrad), _milli(beam.hdivstep_mrad)

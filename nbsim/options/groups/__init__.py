@@ -6,6 +6,7 @@ from . import (
     beam,
     beam_centre,
     crystal,
+    crystal_files,
     detector,
     goniometer,
     never_read,
@@ -20,6 +21,7 @@ from . import (
 _FILES = (
     crystal,
     structure_factors,
+    crystal_files,
     beam,
     detector,
     beam_centre,

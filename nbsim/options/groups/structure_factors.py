@@ -22,6 +22,7 @@ OPTIONS = group(
         "Structure factor of every reflection that the list does not give.",
         number("F", "the default structure factor"),
         sets=("structure_factors", "default_F"),
+        overruled_by=("pdb",),
         default="0",
         c="default_F",
     ),
