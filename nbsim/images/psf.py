@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Point spread of a detector: a photon's signal in the pixels around it.
 
-The image convolved with the whole point spread, each pixel of which is its integral
-over the pixel; what falls beside the detector is lost.
+Model physical: the image convolved with the whole point spread, each pixel of which
+is its integral over the pixel; what falls beside the detector is lost. Model c: the
+arithmetic of the C program noisify (`psf_c`).
 
 Source of the shapes: J. M. Holton, C. Nielsen & K. A. Frankel, "The point-spread
 function of fiber-coupled area detectors", J. Synchrotron Rad. 19 (2012) 1006.
@@ -17,11 +18,11 @@ import numpy as np
 
 from ..model import validate
 from ..model.detector_response import DEFAULT_PSF_FWHM, PSF_SHAPES
+from .psf_c import FIBER_G, apply_psf_c
 from .rows import in_pieces
 from .scaling import check_image
 
-#: g of the fiber shape (g^2 + r^2)^(-3/2) for a full width at half maximum of 1.
-FIBER_G = 0.652383013252053
+MODELS = ("c", "physical")
 #: Columns of the spectrum that are transformed together.
 COLUMNS = 64
 #: A Gaussian's weight is below 1e-17 from this many full widths on.
@@ -34,6 +35,7 @@ def apply_psf(
     fwhm_um: float = DEFAULT_PSF_FWHM,
     pixel_mm: float = 0.1,
     radius_pixels: int = 0,
+    model: str = "physical",
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
@@ -50,7 +52,12 @@ def apply_psf(
     pixel_mm
         Pixel size [mm].
     radius_pixels
-        Cut the point spread off at this distance and scale the rest up; 0: not at all.
+        Cut the point spread off at this distance; 0: not at all (model c: where
+        the C program does, which depends on each pixel's photons).
+    model
+        "physical": linear and complete; photons beyond the edges are lost. With a
+        radius the rest is scaled up, so that no photon is lost inside.
+        "c": what noisify gives, bit for bit, with its even fog and wrap-around.
     threads
         CPU threads; None: all. The bytes do not depend on it.
     progress
@@ -69,6 +76,7 @@ def apply_psf(
     """
     check_image(image, None)
     validate.choice("psf", psf, PSF_SHAPES)
+    validate.choice("model", model, MODELS)
     fwhm = validate.number("fwhm_um", fwhm_um, "um", low=0.0)
     pixel = validate.number("pixel_mm", pixel_mm, "mm", low=0.0, open_low=True)
     radius = validate.integer("radius_pixels", radius_pixels, low=0)
@@ -82,6 +90,8 @@ def apply_psf(
         raise ValueError("the float image has pixels that are not finite")
     if fwhm_pixels == 0.0:
         return image.copy()
+    if model == "c":
+        return apply_psf_c(image, psf, fwhm_pixels, radius, threads, progress)
     if psf == "gauss" and not radius:
         return _separable(image, fwhm_pixels, threads, progress)
     quarter = kernel_quarter(psf, fwhm_pixels, image.shape, radius)

@@ -1,0 +1,427 @@
+# SPDX-License-Identifier: MIT
+"""Point spread with the arithmetic of the C program noisify, bit for bit.
+
+C scatters: for every pixel in raster order it adds photons times weight to its
+neighbours, a float32 that is rounded each time. The same sums are gathered here, for
+each pixel its sources in raster order, so that rows can be shared by threads and
+columns are vector lanes. A source reaches as far as its own photons tell (C's rule),
+so there are two kinds:
+
+- near: within `near` pixels, from every source, masked by its radius; taps in order.
+- far: of the few sources that reach farther, one by one, those in front of the near
+  window before it and those behind after it.
+
+C quirk: column `fpixels` is taken for a column of the image, and is the first pixel of
+the next row: `first_column` adds what lands there.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from .intrinsics import vector_loop
+
+block_loop = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+serial = njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)
+
+#: Output pixels that are vector lanes together.
+LANES = 64
+#: Radii of whole numbers of photons below this are worked out once.
+REMEMBERED = 1 << 16
+#: Photons that may be lost, as a part of their noise (C: photonloss_factor).
+LOSS = 10.0
+#: Pixels without photons, and those whose photons vanish, have no radius.
+NO_RADIUS = -1
+LN_16 = math.log(16.0)
+NOTHING = np.float32(0.0)
+
+
+@serial
+def radius_of(photons, gaussian, fwhm, g):
+    """Return how far the photons of a pixel reach, by C's rule; pixels."""
+    lost = math.sqrt(photons) / LOSS
+    if not gaussian:
+        return 1 + int(min(math.ceil(g * (photons / lost)), 1e9))
+    # C quirk: of less than 0.01 photons it takes the root of a negative number.
+    exponent = -math.log(lost / photons) / LN_16
+    if exponent < 0.0:
+        return NO_RADIUS
+    return 1 + int(math.ceil(math.sqrt(exponent) * fwhm))
+
+
+@serial
+def kernel_radius(photons, gaussian, fwhm, g):
+    """Return `radius_of` the brightest pixel; C divides by ln 4 and 2 here."""
+    if not gaussian:
+        return radius_of(photons, gaussian, fwhm, g)
+    exponent = -math.log(math.sqrt(photons) / LOSS / photons) / math.log(4.0) / 2.0
+    if exponent < 0.0:
+        return NO_RADIUS
+    return 1 + int(math.ceil(math.sqrt(exponent) * fwhm))
+
+
+@serial
+def lost_beyond(photons, radius, gaussian, fwhm, g):
+    """Return the photons that C takes for lost beyond a radius."""
+    if gaussian:
+        widths = radius / fwhm
+        return photons * math.exp(-LN_16 * (widths * widths))
+    return photons * g / math.sqrt(g * g + radius * radius)
+
+
+@serial
+def find_radii(image, gaussian, fwhm, g, given, widest, radius, counts):
+    """Write the radius of every pixel, int32; return all photons that are lost.
+
+    Parameters
+    ----------
+    image
+        (slow, fast) float32.
+    gaussian, fwhm, g
+        Shape and width in pixels.
+    given
+        Radius of all pixels; 0: by C's rule.
+    widest
+        No radius is larger.
+    counts
+        (widest + 1,) int64: how many pixels have each radius; added to.
+    """
+    known_radius = np.full(REMEMBERED, NO_RADIUS, np.int32)
+    known_loss = np.zeros(REMEMBERED)
+    total = 0.0
+    spixels, fpixels = image.shape
+    for slow in range(spixels):
+        for fast in range(fpixels):
+            photons = np.float64(image[slow, fast])
+            if not photons > 0.0:
+                radius[slow, fast] = NO_RADIUS
+                continue
+            whole = np.int64(min(photons, REMEMBERED))
+            again = whole < REMEMBERED and whole == photons
+            if again and known_radius[whole] > NO_RADIUS:
+                radius[slow, fast] = known_radius[whole]
+                counts[known_radius[whole]] += 1
+                total += known_loss[whole]
+                continue
+            r = given if given > 0 else radius_of(photons, gaussian, fwhm, g)
+            r = min(r, widest)
+            radius[slow, fast] = r
+            if r == NO_RADIUS:
+                continue
+            loss = lost_beyond(photons, float(r), gaussian, fwhm, g)
+            counts[r] += 1
+            total += loss
+            if again:
+                known_radius[whole] = r
+                known_loss[whole] = loss
+    return total
+
+
+@block_loop
+def fiber_corner(x, y, g):
+    """Return the integral of the fiber's shape up to a corner."""
+    return math.atan((x * y) / (g * math.sqrt(g * g + x * x + y * y))) / 2.0 / math.pi
+
+
+@block_loop
+def fiber_weights(g, reach, first, last, out):
+    """Write rows `first` to `last` - 1 of the fiber's weights, float64."""
+    for j in range(first, last):
+        y = float(j - reach)
+        for i in range(out.shape[1]):
+            x = float(i - reach)
+            out[j, i] = (
+                fiber_corner(x + 0.5, y + 0.5, g)
+                - fiber_corner(x + 0.5, y - 0.5, g)
+                - fiber_corner(x - 0.5, y + 0.5, g)
+                + fiber_corner(x - 0.5, y - 0.5, g)
+            )
+
+
+@serial
+def list_sources(radius, near, edges, starts, columns, radii, largest):
+    """List the sources that need more than the near window, by row and column.
+
+    Parameters
+    ----------
+    radius
+        (slow, fast) int32.
+    near
+        Sources that reach farther than this are listed;
+    edges
+        or, where this is True, those that reach column 0 or the column behind the
+        last one.
+    starts, largest
+        (slow + 1,) and (slow,) int64: where each row's begin, and its largest radius.
+    columns, radii
+        (listed,) int32; empty ones are not written to.
+
+    Returns
+    -------
+    int
+        How many there are.
+    """
+    spixels, fpixels = radius.shape
+    count = 0
+    write = columns.size > 0
+    for slow in range(spixels):
+        starts[slow] = count
+        row = radius[slow]
+        most = NO_RADIUS
+        for fast in range(fpixels):
+            r = row[fast]
+            wanted = r > near
+            if edges:
+                wanted = r >= min(fast, fpixels - fast)
+            if wanted and r > 0:
+                if write:
+                    columns[count] = fast
+                    radii[count] = r
+                count += 1
+                most = max(most, r)
+        largest[slow] = most
+    starts[spixels] = count
+    return count
+
+
+@serial
+def pad_sources(image, radius, near, padding, photons, reach_sqr, farthest):
+    """Write padded photons and squared radii, and the largest of every block.
+
+    Parameters
+    ----------
+    image, radius
+        (slow, fast) float32 and int32.
+    near
+        Squared radii stop above what the near window can ask for.
+    padding
+        Columns in front.
+    photons, reach_sqr
+        (slow, columns) float32; -1 where nothing is spread.
+    farthest
+        (slow, columns / LANES) float32.
+    """
+    largest = np.float32(2 * near * near + 1)
+    for slow in range(image.shape[0]):
+        for fast in range(image.shape[1]):
+            r = radius[slow, fast]
+            if r < 0:
+                continue
+            place = fast + padding
+            photons[slow, place] = image[slow, fast]
+            square = min(np.float32(np.int64(r) * r), largest)
+            reach_sqr[slow, place] = square
+            block = place // LANES
+            farthest[slow, block] = max(farthest[slow, block], square)
+
+
+@block_loop
+def add_near(photons, reach_sqr, weights, half, slow_sqr, total):
+    """Add a row's sources within `half` columns to LANES pixels.
+
+    Parameters
+    ----------
+    photons, reach_sqr
+        From `half` columns before the first pixel on.
+    weights
+        Of distances -half to half.
+    slow_sqr
+        Squared distance along slow.
+    total
+        (LANES,) float32.
+    """
+    vector_loop()
+    for step in range(2 * half + 1):
+        distance = half - step
+        square = np.float32(distance * distance + slow_sqr)
+        weight = weights[2 * half - step]
+        for i in range(LANES):
+            # Loaded in any case, and added even if it is nothing: no branch, and no
+            # mask in double precision.
+            value = photons[step + i]
+            value = value if reach_sqr[step + i] >= square else NOTHING
+            sum_of_two = np.float64(total[i]) + np.float64(value) * weight
+            total[i] = np.float32(sum_of_two)
+
+
+@block_loop
+def add_far(photons, weights, total):
+    """Add one source to the pixels of a row that it reaches."""
+    vector_loop()
+    value = np.float64(photons)
+    for i in range(total.size):
+        total[i] = np.float32(np.float64(total[i]) + value * weights[i])
+
+
+@block_loop
+def whole_root(n):
+    """Return the largest whole number whose square is at most `n`."""
+    return np.int64(math.sqrt(np.float64(n)))
+
+
+@block_loop
+def add_far_sources(columns, photons, radii, slow, window, front, weights, total):
+    """Add a row's far-reaching sources to the pixels outside the near window.
+
+    Parameters
+    ----------
+    columns, photons, radii
+        Of the sources, by column.
+    slow
+        Distance of the rows.
+    window
+        Half width of the near window; -1: there is none.
+    front
+        Whether for pixels behind the source (C comes to them before those in the
+        window) or before it.
+    weights
+        Row of the kernel at this distance.
+    total
+        (fast,) float32.
+    """
+    middle = weights.size // 2
+    for i in range(columns.size):
+        r = np.int64(radii[i])
+        left = r * r - slow * slow
+        if left < 0:
+            continue
+        half = whole_root(left)
+        column = np.int64(columns[i])
+        if front:
+            first, last = column + max(window + 1, -half), column + half
+        else:
+            first, last = column - half, column - window - 1
+        if window < 0:
+            first = column - half
+        first, last = max(first, 0), min(last, total.size - 1)
+        if first > last:
+            continue
+        start = middle + first - column
+        stop = middle + last - column + 1
+        add_far(photons[i], weights[start:stop], total[first : last + 1])
+
+
+@block_loop
+def spread_rows(
+    first, last, near, sources, far, kernel, each, padding, work, image, out
+):
+    """Write rows `first` to `last` - 1 of the blurred image, but for column 0.
+
+    Parameters
+    ----------
+    near
+        Half width of the near window.
+    sources
+        photons, reach_sqr, farthest of `pad_sources`.
+    far
+        Row starts (slow + 1), columns, radii, and largest radius of every row of the
+        sources that reach farther than `near`.
+    kernel
+        (2 R + 1, 2 R + 1) float64.
+    each
+        Lost photons that every pixel gets back.
+    work
+        (columns,) float32.
+    image
+        (slow, fast) float32.
+    out
+        (slow, fast) float32.
+    """
+    photons, reach_sqr, farthest = sources
+    starts, columns, radii, largest = far
+    spixels, fpixels = image.shape
+    middle = kernel.shape[0] // 2
+    for slow in range(first, last):
+        work[:] = 0.0
+        row = work[:fpixels]
+        for source in range(spixels):
+            distance = slow - source
+            is_near = abs(distance) <= near
+            is_far = abs(distance) <= largest[source]
+            if not (is_near or is_far):
+                continue
+            weights = kernel[middle + min(max(distance, -middle), middle)]
+            window = near if is_near else -1
+            some = slice(starts[source], starts[source + 1])
+            if is_far:
+                bright, reach = columns[some], radii[some]
+                values = image[source][bright]
+                add_far_sources(
+                    bright, values, reach, distance, window, True, weights, row
+                )
+            if is_near:
+                add_near_row(
+                    source, distance, near, sources, weights, padding, fpixels, work
+                )
+                if is_far:
+                    add_far_sources(
+                        bright, values, reach, distance, window, False, weights, row
+                    )
+        for fast in range(fpixels):
+            out[slow, fast] = np.float32(np.float64(row[fast]) + each)
+
+
+@block_loop
+def add_near_row(source, distance, near, sources, weights, padding, fpixels, work):
+    """Add a row's sources within the near window to a whole row of pixels."""
+    photons, reach_sqr, farthest = sources
+    middle = weights.size // 2
+    square = distance * distance
+    for begin in range(0, fpixels, LANES):
+        low = (begin + padding - near) // LANES
+        high = (begin + padding + LANES - 1 + near) // LANES
+        most = NOTHING - np.float32(1.0)
+        for block in range(low, high + 1):
+            most = max(most, farthest[source, block])
+        left = np.int64(most) - square
+        if left < 0:
+            continue
+        half = min(near, whole_root(left), middle)
+        start = begin + padding - half
+        stop = start + LANES + 2 * half
+        add_near(
+            photons[source, start:stop],
+            reach_sqr[source, start:stop],
+            weights[middle - half : middle + half + 1],
+            half,
+            square,
+            work[begin : begin + LANES],
+        )
+
+
+@block_loop
+def first_column(
+    first, last, starts, columns, largest, image, radius, kernel, each, out
+):
+    """Write column 0 of rows `first` to `last` - 1, with what wraps around.
+
+    Parameters
+    ----------
+    starts, columns, largest
+        Row starts, columns and largest radius of each row of the sources that reach
+        column 0 or column `fpixels`.
+    image, radius, kernel, each, out
+        As in `spread_rows`.
+    """
+    spixels, fpixels = image.shape
+    middle = kernel.shape[0] // 2
+    for slow in range(first, last):
+        total = NOTHING
+        for source in range(spixels):
+            down = slow - source
+            up = down - 1
+            if min(abs(down), abs(up)) > largest[source]:
+                continue
+            for place in range(starts[source], starts[source + 1]):
+                column = np.int64(columns[place])
+                r = np.int64(radius[source, column])
+                value = np.float64(image[source, column])
+                if column * column + down * down <= r * r:
+                    weight = kernel[middle + down, middle - column]
+                    total = np.float32(np.float64(total) + value * weight)
+                over = fpixels - column
+                if slow > 0 and over * over + up * up <= r * r:
+                    weight = kernel[middle + up, middle + over]
+                    total = np.float32(np.float64(total) + value * weight)
+        out[slow, 0] = np.float32(np.float64(total) + each)

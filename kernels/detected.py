@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""Photons to detector units with the C program noisify's random numbers, bit for bit.
+
+Follows noisify.c (J. Holton): two streams of deviates, of the seed and of the
+calibration's seed, share one table of shuffled values and one spare Gaussian, so that
+the order of all draws counts and the loops are serial. `states` holds where each
+stream is; `rng` is the shared record of `random`.
+"""
+
+import numpy as np
+from numba import njit
+
+from .random import (
+    REJECTION_LIMIT,
+    gaussdev,
+    poidev,
+    poidev_gauss,
+    start_stream,
+)
+
+# x/0 gives inf, as in C. Nobody calls these from C.
+PLAIN = {"error_model": "numpy", "no_cfunc_wrapper": True}
+serial = njit(cache=True, **PLAIN)
+inner = njit(**PLAIN)
+
+#: Place of the two streams in `states`.
+SEED, CALIBRATION = 0, 1
+
+
+@inner
+def resume(stream, states, rng):
+    """Make `rng` go on with a stream (C: the test at the start of ran1)."""
+    if states[stream] <= 0 or rng["output"] == 0:
+        start_stream(states[stream], rng)
+    else:
+        rng["state"] = states[stream]
+
+
+@inner
+def gauss_of(stream, states, rng):
+    """Return a normal deviate, float64; a spare one belongs to either stream."""
+    if rng["has_gauss"] != 0:
+        return np.float64(gaussdev(rng))
+    resume(stream, states, rng)
+    deviate = np.float64(gaussdev(rng))
+    states[stream] = rng["state"]
+    return deviate
+
+
+@inner
+def poisson_of_seed(mean, states, rng):
+    """Return the photons of a pixel, float32."""
+    xm = np.float32(mean)
+    if xm > REJECTION_LIMIT and rng["has_gauss"] != 0:
+        return poidev_gauss(xm, rng)
+    resume(SEED, states, rng)
+    photons = poidev(xm, rng)
+    states[SEED] = rng["state"]
+    return photons
+
+
+@serial
+def count_photons(expected, flicker, calibration, states, rng, out):
+    """Write the photons that are counted, in raster order.
+
+    Parameters
+    ----------
+    expected
+        (slow, fast) float32, finite.
+    flicker, calibration
+        Relative widths; each pixel has its own factors.
+    states, rng
+        Advanced.
+    out
+        (slow, fast) float32.
+
+    Returns
+    -------
+    float
+        Sum of the photons.
+    """
+    total = 0.0
+    spixels, fpixels = expected.shape
+    if flicker == 0.0 and calibration == 0.0:
+        # One stream: no need to put it in place for every draw.
+        resume(SEED, states, rng)
+        for slow in range(spixels):
+            for fast in range(fpixels):
+                photons = poidev(expected[slow, fast], rng)
+                out[slow, fast] = photons
+                total += np.float64(photons)
+        states[SEED] = rng["state"]
+        return total
+    for slow in range(spixels):
+        for fast in range(fpixels):
+            mean = np.float64(expected[slow, fast])
+            if flicker > 0.0:
+                mean *= 1.0 + flicker * gauss_of(SEED, states, rng)
+            if calibration > 0.0:
+                mean *= 1.0 + calibration * gauss_of(CALIBRATION, states, rng)
+            photons = poisson_of_seed(mean, states, rng)
+            out[slow, fast] = photons
+            total += np.float64(photons)
+    return total
+
+
+@serial
+def digitise(counted, gain, adc_offset, readout, largest, states, rng, out):
+    """Write detector units, truncated, in raster order.
+
+    Parameters
+    ----------
+    counted
+        (slow, fast) float32, photons.
+    gain, adc_offset, readout
+        Units per photon, of no photon, and width of the electronics' noise.
+    largest
+        What the integers can hold.
+    states, rng
+        Advanced.
+    out
+        (slow, fast) uint16 or uint32. What is negative (undefined in C) becomes 0.
+
+    Returns
+    -------
+    int
+        Number of pixels above `largest`.
+    """
+    overloads = 0
+    spixels, fpixels = counted.shape
+    for slow in range(spixels):
+        for fast in range(fpixels):
+            adu = np.float64(counted[slow, fast]) * gain + adc_offset
+            if readout > 0.0:
+                adu += readout * gauss_of(SEED, states, rng)
+            if adu > largest:
+                adu = largest
+                overloads += 1
+            out[slow, fast] = np.int64(max(adu, 0.0))
+    return overloads
+
+
+@serial
+def scaled_units(image, gain, adc_offset, largest, out):
+    """Write image * `gain` + `adc_offset`, clamped and truncated."""
+    spixels, fpixels = image.shape
+    for slow in range(spixels):
+        for fast in range(fpixels):
+            adu = np.float64(image[slow, fast]) * gain + adc_offset
+            out[slow, fast] = np.int64(min(max(adu, 0.0), largest))
