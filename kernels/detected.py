@@ -105,17 +105,16 @@ def count_photons(expected, flicker, calibration, states, rng, out):
 
 
 @serial
-def digitise(counted, gain, adc_offset, readout, largest, states, rng, out):
-    """Write detector units, truncated, in raster order.
+def digitise(counted, units, states, rng, out):
+    """Write detector units of counted photons, in raster order.
 
     Parameters
     ----------
     counted
         (slow, fast) float32, photons.
-    gain, adc_offset, readout
-        Units per photon, of no photon, and width of the electronics' noise.
-    largest
-        What the integers can hold.
+    units
+        Gain, offset, width of the electronics' noise, largest signal without the
+        offset, largest whole number, and what is added before the fraction is cut.
     states, rng
         Advanced.
     out
@@ -124,27 +123,29 @@ def digitise(counted, gain, adc_offset, readout, largest, states, rng, out):
     Returns
     -------
     int
-        Number of pixels above `largest`.
+        Number of pixels that were too bright.
     """
+    gain, adc_offset, readout, saturation, largest, half = units
     overloads = 0
     spixels, fpixels = counted.shape
     for slow in range(spixels):
         for fast in range(fpixels):
+            # C adds the offset first: the last bit can decide a whole number.
             adu = np.float64(counted[slow, fast]) * gain + adc_offset
             if readout > 0.0:
                 adu += readout * gauss_of(SEED, states, rng)
-            if adu > largest:
-                adu = largest
+            if adu > min(saturation + adc_offset, largest):
+                adu = min(saturation + adc_offset, largest)
                 overloads += 1
-            out[slow, fast] = np.int64(max(adu, 0.0))
+            out[slow, fast] = np.int64(min(max(adu + half, 0.0), largest))
     return overloads
 
 
 @serial
-def scaled_units(image, gain, adc_offset, largest, out):
-    """Write image * `gain` + `adc_offset`, clamped and truncated."""
+def scaled_units(image, gain, adc_offset, half, largest, out):
+    """Write image * `gain` + `adc_offset` + `half`, clamped, its fraction cut."""
     spixels, fpixels = image.shape
     for slow in range(spixels):
         for fast in range(fpixels):
-            adu = np.float64(image[slow, fast]) * gain + adc_offset
+            adu = np.float64(image[slow, fast]) * gain + adc_offset + half
             out[slow, fast] = np.int64(min(max(adu, 0.0), largest))

@@ -10,8 +10,7 @@ import math
 import numpy as np
 
 from ..elementary import normal_deviate
-from ..jit import entry
-from ..philox import CALIBRATION, HALF, LOW, PHOTONS, philox, uniform
+from ..philox import CALIBRATION, HALF, LOW, PHOTONS, PIXEL_FLICKER, READOUT, philox, uniform
 from ..poisson import TABLE_MEANS, by_rejection, from_table, no_photon
 from ..rounding import product
 from .intrinsics import vector_loop
@@ -180,3 +179,51 @@ def calibration_rows(relative, first, k0, k1, out):
             pixel = first + np.uint64(slow * fpixels + fast)
             deviate = normal_deviate(pixel, nothing, CALIBRATION, k0, k1)
             out[slow, fast] = 1.0 + product(relative, deviate)
+
+
+@block_loop
+def flicker_rows(relative, first, frame, k0, k1, out):
+    """Multiply every pixel by 1 + `relative` times a deviate of its own (model c)."""
+    spixels, fpixels = out.shape
+    for slow in range(spixels):
+        for fast in range(fpixels):
+            pixel = first + np.uint64(slow * fpixels + fast)
+            deviate = normal_deviate(pixel, frame, PIXEL_FLICKER, k0, k1)
+            out[slow, fast] *= 1.0 + product(relative, deviate)
+
+
+@block_loop
+def digitise_rows(counted, units, first, frame, k0, k1, out):
+    """Write detector units of counted photons.
+
+    Parameters
+    ----------
+    counted
+        (slow, fast) float32, photons.
+    units
+        Gain, offset, width of the electronics' noise, largest signal without the
+        offset, largest whole number, and what is added before the fraction is cut.
+    first, frame, k0, k1
+        As in `count_rows`.
+    out
+        (slow, fast) uint16 or uint32; nothing is below 0.
+
+    Returns
+    -------
+    int
+        Number of pixels that were too bright.
+    """
+    gain, adc_offset, readout, saturation, largest, half = units
+    overloads = 0
+    spixels, fpixels = counted.shape
+    for slow in range(spixels):
+        for fast in range(fpixels):
+            signal = product(np.float64(counted[slow, fast]), gain)
+            if readout > 0.0:
+                pixel = first + np.uint64(slow * fpixels + fast)
+                deviate = normal_deviate(pixel, frame, READOUT, k0, k1)
+                signal += product(readout, deviate)
+            adu = min(signal, saturation) + adc_offset
+            overloads += np.int64((signal > saturation) | (adu > largest))
+            out[slow, fast] = np.int64(min(max(adu + half, 0.0), largest))
+    return overloads

@@ -93,11 +93,18 @@ def draw_counts(
     seed: int,
     frame: int,
     response: DetectorResponse,
-    largest: float = UINT32_MAX,
+    *,
+    largest: float = float(UINT32_MAX),
+    flicker: bool = True,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[np.ndarray, float, int]:
     """Draw the photons of a frame from checked arguments; no point spread.
+
+    Parameters
+    ----------
+    flicker
+        Whether the source's flicker still has to be applied.
 
     Returns
     -------
@@ -107,7 +114,7 @@ def draw_counts(
     from ..kernels.cpu.poisson_rows import count_rows
 
     table, guide = table_and_guide()
-    factor = flicker_factor(response.flicker, seed, frame)
+    factor = flicker_factor(response.flicker if flicker else 0.0, seed, frame)
     pattern = np.empty((0, 0))
     if response.calibration > 0.0:
         pattern = _kept_pattern(
@@ -196,7 +203,13 @@ def counts_image(
         )
     largest = min(response.saturation_counts or UINT32_MAX, UINT32_MAX)
     counts, _, _ = draw_counts(
-        expected, seed, frame, response, float(int(largest)), threads, progress
+        expected,
+        seed,
+        frame,
+        response,
+        largest=float(int(largest)),
+        threads=threads,
+        progress=progress,
     )
     return counts
 
