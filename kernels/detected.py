@@ -8,8 +8,8 @@ stream is; `rng` is the shared record of `random`.
 """
 
 import numpy as np
-from numba import njit
 
+from .jit import entry, scalar
 from .random import (
     REJECTION_LIMIT,
     gaussdev,
@@ -18,10 +18,10 @@ from .random import (
     start_stream,
 )
 
-# x/0 gives inf, as in C. Nobody calls these from C.
-PLAIN = {"error_model": "numpy", "no_cfunc_wrapper": True}
-serial = njit(cache=True, **PLAIN)
-inner = njit(**PLAIN)
+# Nobody calls these from C.
+serial = entry(no_cfunc_wrapper=True)
+# Part of the others' machine code.
+inner = scalar
 
 #: Place of the two streams in `states`.
 SEED, CALIBRATION = 0, 1

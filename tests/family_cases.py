@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The golden cases of nonBragg, noisify and their chain, for the tests that walk them."""
+"""The golden cases of nonBragg and noisify, for the tests that walk them."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,4 +61,3 @@ def read_cases():
 CASES = read_cases()
 NOISIFY = [case for case in CASES if case.program == "noisify"]
 NONBRAGG = [case for case in CASES if case.program == "nonBragg"]
-CHAIN = json.loads(str(np.load(FOLDER / "c" / "chain_water_air.npz")["argv"]))

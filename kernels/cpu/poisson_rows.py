@@ -10,7 +10,17 @@ import math
 import numpy as np
 
 from ..elementary import normal_deviate
-from ..philox import CALIBRATION, HALF, LOW, PHOTONS, PIXEL_FLICKER, READOUT, philox, uniform
+from ..jit import entry, scalar
+from ..philox import (
+    CALIBRATION,
+    HALF,
+    LOW,
+    PHOTONS,
+    PIXEL_FLICKER,
+    READOUT,
+    philox,
+    uniform,
+)
 from ..poisson import TABLE_MEANS, by_rejection, from_table, no_photon
 from ..rounding import product
 from .intrinsics import vector_loop
@@ -19,8 +29,10 @@ from .intrinsics import vector_loop
 BLOCK = 512
 LARGEST_COUNT = 4294967295.0
 
-#: Nobody calls these from C; several Python threads run them at once.
-block_loop = entry(no_cfunc_wrapper=True)
+# Nobody calls these from C; several Python threads run them at once.
+row_loop = entry(no_cfunc_wrapper=True)
+# Part of the others' machine code.
+block_loop = scalar
 
 
 @block_loop
@@ -113,7 +125,7 @@ def poisson_row(means, first, frame, k0, k1, table, guide, scratch, words, out):
         finish_block(part, word, pixel, frame, k0, k1, table, guide, count)
 
 
-@block_loop
+@row_loop
 def count_rows(
     expected, pattern, factor, first, frame, k0, k1, table, guide, largest, out
 ):
@@ -166,7 +178,7 @@ def count_rows(
     return photons, overloads
 
 
-@block_loop
+@row_loop
 def calibration_rows(relative, first, k0, k1, out):
     """Write 1 + `relative` times a normal deviate of each pixel, (slow, fast) float64.
 
@@ -181,7 +193,7 @@ def calibration_rows(relative, first, k0, k1, out):
             out[slow, fast] = 1.0 + product(relative, deviate)
 
 
-@block_loop
+@row_loop
 def flicker_rows(relative, first, frame, k0, k1, out):
     """Multiply every pixel by 1 + `relative` times a deviate of its own (model c)."""
     spixels, fpixels = out.shape
@@ -192,7 +204,7 @@ def flicker_rows(relative, first, frame, k0, k1, out):
             out[slow, fast] *= 1.0 + product(relative, deviate)
 
 
-@block_loop
+@row_loop
 def digitise_rows(counted, units, first, frame, k0, k1, out):
     """Write detector units of counted photons.
 

@@ -18,12 +18,14 @@ the next row: `first_column` adds what lands there.
 import math
 
 import numpy as np
-from numba import njit
 
+from ..jit import entry, scalar
 from .intrinsics import vector_loop
 
-block_loop = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
-serial = njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)
+# Nobody calls these from C; several Python threads run them at once.
+row_loop = entry(no_cfunc_wrapper=True)
+# Part of the others' machine code.
+block_loop = scalar
 
 #: Output pixels that are vector lanes together.
 LANES = 64
@@ -37,7 +39,7 @@ LN_16 = math.log(16.0)
 NOTHING = np.float32(0.0)
 
 
-@serial
+@block_loop
 def radius_of(photons, gaussian, fwhm, g):
     """Return how far the photons of a pixel reach, by C's rule; pixels."""
     lost = math.sqrt(photons) / LOSS
@@ -50,7 +52,7 @@ def radius_of(photons, gaussian, fwhm, g):
     return 1 + int(math.ceil(math.sqrt(exponent) * fwhm))
 
 
-@serial
+@row_loop
 def kernel_radius(photons, gaussian, fwhm, g):
     """Return `radius_of` the brightest pixel; C divides by ln 4 and 2 here."""
     if not gaussian:
@@ -61,7 +63,7 @@ def kernel_radius(photons, gaussian, fwhm, g):
     return 1 + int(math.ceil(math.sqrt(exponent) * fwhm))
 
 
-@serial
+@block_loop
 def lost_beyond(photons, radius, gaussian, fwhm, g):
     """Return the photons that C takes for lost beyond a radius."""
     if gaussian:
@@ -70,7 +72,7 @@ def lost_beyond(photons, radius, gaussian, fwhm, g):
     return photons * g / math.sqrt(g * g + radius * radius)
 
 
-@serial
+@row_loop
 def find_radii(image, gaussian, fwhm, g, given, widest, radius, counts):
     """Write the radius of every pixel, int32; return all photons that are lost.
 
@@ -124,7 +126,7 @@ def fiber_corner(x, y, g):
     return math.atan((x * y) / (g * math.sqrt(g * g + x * x + y * y))) / 2.0 / math.pi
 
 
-@block_loop
+@row_loop
 def fiber_weights(g, reach, first, last, out):
     """Write rows `first` to `last` - 1 of the fiber's weights, float64."""
     for j in range(first, last):
@@ -139,7 +141,7 @@ def fiber_weights(g, reach, first, last, out):
             )
 
 
-@serial
+@row_loop
 def list_sources(radius, near, edges, starts, columns, radii, largest):
     """List the sources that need more than the near window, by row and column.
 
@@ -185,7 +187,7 @@ def list_sources(radius, near, edges, starts, columns, radii, largest):
     return count
 
 
-@serial
+@row_loop
 def pad_sources(image, radius, near, padding, photons, reach_sqr, farthest):
     """Write padded photons and squared radii, and the largest of every block.
 
@@ -302,7 +304,7 @@ def add_far_sources(columns, photons, radii, slow, window, front, weights, total
         add_far(photons[i], weights[start:stop], total[first : last + 1])
 
 
-@block_loop
+@row_loop
 def spread_rows(
     first, last, near, sources, far, kernel, each, padding, work, image, out
 ):
@@ -390,7 +392,7 @@ def add_near_row(source, distance, near, sources, weights, padding, fpixels, wor
         )
 
 
-@block_loop
+@row_loop
 def first_column(
     first, last, starts, columns, largest, image, radius, kernel, each, out
 ):

@@ -3,13 +3,14 @@
 
 import numpy as np
 
-from ..jit import entry
+from ..jit import entry, scalar
 from .intrinsics import vector_loop
 
-block_loop = entry(no_cfunc_wrapper=True)
+# Nobody calls these from C; several Python threads run them at once.
+row_loop = entry(no_cfunc_wrapper=True)
 
 
-@block_loop
+@scalar
 def add_scaled(weight, row, total):
     """Add `weight` times a row to `total`, both float64."""
     vector_loop()
@@ -17,7 +18,7 @@ def add_scaled(weight, row, total):
         total[i] += weight * row[i]
 
 
-@block_loop
+@row_loop
 def convolve_columns(image, weights, first, last, out):
     """Write rows `first` to `last` - 1 of an image spread along its slow axis.
 
@@ -39,7 +40,7 @@ def convolve_columns(image, weights, first, last, out):
             add_scaled(weights[abs(slow - source)], image[source], total)
 
 
-@block_loop
+@row_loop
 def convolve_rows(image, weights, first, last, out):
     """Write rows `first` to `last` - 1 of an image spread along its fast axis.
 

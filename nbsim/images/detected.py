@@ -18,7 +18,7 @@ import numpy as np
 from ..model import validate
 from ..model.detector_response import DetectorResponse
 from . import counts
-from .noise import MAX_SEED, Noise
+from .noise import Noise
 from .psf import apply_psf
 from .rows import in_pieces
 
@@ -61,9 +61,11 @@ class Step(NamedTuple):
             response.gain,
             adc_offset,
             response.readout_adu,
-            math.inf
-            if response.saturation_counts is None
-            else response.saturation_counts,
+            (
+                math.inf
+                if response.saturation_counts is None
+                else response.saturation_counts
+            ),
             largest,
             0.0 if self.model == "c" else 0.5,
         )
@@ -189,7 +191,7 @@ def _by_c(
             "the generator c another seed"
         )
     response = step.response
-    number = validate.integer("seed", seed, low=-MAX_SEED, high=MAX_SEED)
+    number = validate.seed("seed", seed)
     states, rng = _streams(number, response.calib_seed)
     flicker, calibration = response.flicker, response.calibration
     if step.model == "physical":

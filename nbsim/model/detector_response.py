@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from . import validate
 
 PSF_SHAPES = ("gauss", "fiber")
-#: Largest seed of the C programs' generator, which works modulo 2**31 - 1.
-MAX_SEED = 2**31 - 2
 #: noisify's default, um.
 DEFAULT_PSF_FWHM = 46.0
 
@@ -75,9 +73,7 @@ class DetectorResponse:
             ),
         }
         if self.calib_seed is not None:
-            numbers["calib_seed"] = validate.integer(
-                "calib_seed", self.calib_seed, low=-MAX_SEED, high=MAX_SEED
-            )
+            numbers["calib_seed"] = validate.seed("calib_seed", self.calib_seed)
         if self.saturation_counts is not None:
             numbers["saturation_counts"] = validate.number(
                 "saturation_counts", self.saturation_counts, "counts", low=1.0
