@@ -52,6 +52,20 @@ class BeamArgs(NamedTuple):
     nopolar: bool
 
 
+class TableArgs(NamedTuple):
+    """A table of amorphous scattering, as a cubic polynomial in each interval.
+
+    Interval n is from s[n] to s[n + 1]; two rows at either end lie far outside.
+    """
+
+    s: np.ndarray  # (n,) sin(theta) / wavelength, 1/m
+    middle: np.ndarray  # (n,) 1/m, where an interval's polynomial is about
+    coefficients: np.ndarray  # (n, 4) electrons per molecule, powers of m
+    guide: np.ndarray  # first interval to look at, by s in equal steps
+    guide_per_s: float  # m
+    s_max: float  # 1/m, the last row
+
+
 class CrystalArgs(NamedTuple):
     """Orientations and the shape of the crystal."""
 

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: MIT
+"""Scattering of an amorphous sample into every pixel (C: nonBragg).
+
+    I = scale * sum over subpixels and sources of  w sgn(F) F(s)^2 P Omega
+
+A row of pixels is rendered in blocks, in three steps for every subpixel and source:
+where its rays go (vectorised), F by table (one pixel after the other), and the product
+(vectorised). A pixel's terms are added in C's order, so that all threads give the same.
+
+The table is one cubic polynomial about the middle of each interval. Model c has the
+four-point polynomials of C there, model physical monotone cubics (`resolve.background`).
+"""
+
+import math
+
+import numpy as np
+
+from ..jit import entry, scalar
+from ..reference.vectors import rotate_axis
+from .intrinsics import vector_loop
+
+# Nobody calls these from C; several Python threads run them at once.
+row_loop = entry(no_cfunc_wrapper=True)
+
+#: Pixels of a block, whose arrays stay in the L1 cache.
+BLOCK = 256
+#: Rows of scratch: direction x, y, z, solid angle, s, F, polarization.
+SCRATCH_ROWS = 7
+
+
+@scalar
+def components(vector):
+    """Return the three numbers of an array."""
+    return vector[0], vector[1], vector[2]
+
+
+@scalar
+def flat_rays(first, slow, subpixel, det, x, y, z, omega):
+    """Write directions and solid angles of a subpixel of pixels in a row.
+
+    Parameters
+    ----------
+    first, slow
+        Fast index of the first pixel; slow index.
+    subpixel
+        Number along fast and along slow, of how many along a side.
+    det : DetectorArgs
+    x, y, z, omega
+        (n,) float64.
+    """
+    vector_loop()
+    along_fast, along_slow, oversample = subpixel
+    pixel = det.pixel_size
+    size = pixel / oversample
+    fx, fy, fz = components(det.fdet_vector)
+    sx, sy, sz = components(det.sdet_vector)
+    ox, oy, oz = components(det.pix0_vector)
+    Sdet = size * (slow * oversample + along_slow) + size / 2.0
+    for i in range(x.size):
+        Fdet = size * ((first + i) * oversample + along_fast) + size / 2.0
+        px = Fdet * fx + Sdet * sx + ox
+        py = Fdet * fy + Sdet * sy + oy
+        pz = Fdet * fz + Sdet * sz + oz
+        path = math.sqrt(px * px + py * py + pz * pz)
+        x[i] = px / path
+        y[i] = py / path
+        z[i] = pz / path
+        omega[i] = pixel * pixel / path / path * det.close_distance / path
+        omega[i] = 1.0 / path / path if det.point_pixel else omega[i]
+
+
+@scalar
+def curved_rays(first, slow, subpixel, det, x, y, z, omega):
+    """The same for a detector whose pixels are all at one distance."""
+    along_fast, along_slow, oversample = subpixel
+    pixel, radius = det.pixel_size, det.distance
+    size = pixel / oversample
+    fast_axis, slow_axis = components(det.fdet_vector), components(det.sdet_vector)
+    corner, beam = components(det.pix0_vector), components(det.beam_vector)
+    on_beam = (radius * beam[0], radius * beam[1], radius * beam[2])
+    Sdet = size * (slow * oversample + along_slow) + size / 2.0
+    for i in range(x.size):
+        Fdet = size * ((first + i) * oversample + along_fast) + size / 2.0
+        py = Fdet * fast_axis[1] + Sdet * slow_axis[1] + corner[1]
+        pz = Fdet * fast_axis[2] + Sdet * slow_axis[2] + corner[2]
+        # C quirk: y and z of the flat position are the angles.
+        turned = rotate_axis(on_beam, slow_axis, py / radius)
+        place = rotate_axis(turned, fast_axis, pz / radius)
+        path = math.sqrt(
+            place[0] * place[0] + place[1] * place[1] + place[2] * place[2]
+        )
+        x[i] = place[0] / path
+        y[i] = place[1] / path
+        z[i] = place[2] / path
+        omega[i] = pixel * pixel / path / path * det.close_distance / path
+        if det.point_pixel:
+            omega[i] = 1.0 / path / path
+
+
+@scalar
+def scattering(x, y, z, source, beam, s, polar):
+    """Write sin(theta) / wavelength, 1/m, and the polarization factor of rays.
+
+    The factor is 0.5 (1 + cos^2 2theta - K cos 2psi sin^2 2theta); the last product is
+    (E^2 - B^2) / |b|^2 for b = axis x incident, B = d.b and E = d.(incident x b).
+    """
+    vector_loop()
+    ix, iy, iz = components(beam.incident[source])
+    wavelength = beam.wavelength[source]
+    kahn = beam.polarization
+    ax, ay, az = components(beam.polar_vector)
+    bx, by, bz = ay * iz - az * iy, az * ix - ax * iz, ax * iy - ay * ix
+    ex, ey, ez = iy * bz - iz * by, iz * bx - ix * bz, ix * by - iy * bx
+    length_sqr = bx * bx + by * by + bz * bz
+    for i in range(x.size):
+        hx = (x[i] - ix) / wavelength
+        hy = (y[i] - iy) / wavelength
+        hz = (z[i] - iz) / wavelength
+        s[i] = 0.5 * math.sqrt(hx * hx + hy * hy + hz * hz)
+        cosine = ix * x[i] + iy * y[i] + iz * z[i]
+        square = cosine * cosine
+        E = x[i] * ex + y[i] * ey + z[i] * ez
+        B = x[i] * bx + y[i] * by + z[i] * bz
+        # An axis along the ray has no direction across it: psi is 0, as in C.
+        twisted = (E * E - B * B) / length_sqr if length_sqr > 0.0 else 1.0 - square
+        factor = 0.5 * (1.0 + square - kahn * twisted)
+        factor = factor if kahn != 0.0 else 0.5 * (1.0 + square)
+        polar[i] = 1.0 if beam.nopolar else factor
+
+
+@scalar
+def interval_of(s, table):
+    """Return in which interval of a sorted table `s` lies."""
+    place = min(np.int64(s * table.guide_per_s), table.guide.size - 1)
+    n = table.guide[place]
+    while s >= table.s[n + 1]:
+        n += 1
+    return n
+
+
+@scalar
+def F_of(s, n, table):
+    """Return F of interval `n` at `s`, electrons."""
+    t = s - table.middle[n]
+    c = table.coefficients[n]
+    return c[0] + t * (c[1] + t * (c[2] + t * c[3]))
+
+
+@scalar
+def look_up(s, table, F):
+    """Write F of every `s`; `table` is sorted."""
+    for i in range(s.size):
+        F[i] = F_of(s[i], interval_of(s[i], table), table)
+
+
+@scalar
+def add_terms(F, polar, omega, weight, total):
+    """Add the terms of one source to the sums of the pixels."""
+    vector_loop()
+    for i in range(total.size):
+        total[i] += (
+            math.copysign(1.0, F[i]) * F[i] * F[i] * polar[i] * omega[i] * weight
+        )
+
+
+@row_loop
+def background_rows(
+    first_row, last_row, roi, det, beam, weights, table, scale, F_only, out
+):
+    """Render rows of a background, for a sorted table.
+
+    Parameters
+    ----------
+    first_row, last_row
+        Slow indices; the last is excluded.
+    roi
+        xmin, xmax of the pixels to render, inclusive.
+    det : DetectorArgs
+    beam : BeamArgs
+    weights
+        (sources,) float64.
+    table : TableArgs
+    scale
+        Photons for a sum of 1.
+    F_only
+        Write F of the last subpixel and source instead.
+    out
+        (slow, fast) float32.
+
+    Returns
+    -------
+    int
+        Number of pixels with a ray beyond the table.
+    """
+    xmin, xmax = roi
+    scratch = np.empty((SCRATCH_ROWS, BLOCK))
+    sums, outside = np.empty(BLOCK), np.empty(BLOCK, np.bool_)
+    oversample = det.oversample
+    beyond = 0
+    for slow in range(first_row, last_row):
+        for first in range(xmin, xmax + 1, BLOCK):
+            n = min(BLOCK, xmax + 1 - first)
+            x, y, z, omega = (
+                scratch[0, :n],
+                scratch[1, :n],
+                scratch[2, :n],
+                scratch[3, :n],
+            )
+            s, F, polar = scratch[4, :n], scratch[5, :n], scratch[6, :n]
+            total = sums[:n]
+            total[:] = 0.0
+            outside[:] = False
+            for k in range(oversample * oversample):
+                subpixel = (k % oversample, k // oversample, oversample)
+                if det.curved_detector:
+                    curved_rays(first, slow, subpixel, det, x, y, z, omega)
+                else:
+                    flat_rays(first, slow, subpixel, det, x, y, z, omega)
+                for source in range(beam.wavelength.size):
+                    scattering(x, y, z, source, beam, s, polar)
+                    look_up(s, table, F)
+                    add_terms(F, polar, omega, weights[source], total)
+                    for i in range(n):
+                        outside[i] |= s[i] > table.s_max
+            row = out[slow]
+            for i in range(n):
+                row[first + i] = np.float32(F[i] if F_only else total[i] * scale)
+                beyond += outside[i]
+    return beyond
+
+
+@scalar
+def walked_to(s, rows, n):
+    """Return the interval that C's walk from interval `n` ends in."""
+    while s > rows[n]:
+        n += 1
+    while s < rows[n] and n >= 2:
+        n -= 1
+    return n
+
+
+@row_loop
+def background_in_order(roi, det, beam, weights, table, scale, F_only, out):
+    """Render a background from a table that is not sorted, as C does.
+
+    C quirk: an interval is searched from the one before, so that F depends on the way
+    there: over pixels, subpixels and sources, in this order. Arguments as in
+    `background_rows`; roi is xmin, xmax, ymin, ymax.
+    """
+    xmin, xmax, ymin, ymax = roi
+    x, y, z, omega, s, polar = np.empty((6, 1))
+    oversample = det.oversample
+    n = 0
+    beyond = 0
+    for slow in range(ymin, ymax + 1):
+        for fast in range(xmin, xmax + 1):
+            total = 0.0
+            F = 0.0
+            outside = False
+            for k in range(oversample * oversample):
+                subpixel = (k % oversample, k // oversample, oversample)
+                if det.curved_detector:
+                    curved_rays(fast, slow, subpixel, det, x, y, z, omega)
+                else:
+                    flat_rays(fast, slow, subpixel, det, x, y, z, omega)
+                for source in range(beam.wavelength.size):
+                    scattering(x, y, z, source, beam, s, polar)
+                    n = walked_to(s[0], table.s, n)
+                    F = F_of(s[0], n, table)
+                    term = math.copysign(1.0, F) * F * F * polar[0] * omega[0]
+                    total += term * weights[source]
+                    outside |= s[0] > table.s_max
+            out[slow, fast] = np.float32(F if F_only else total * scale)
+            beyond += outside
+    return beyond
+
+
+@row_loop
+def rays_of_row(slow, subpixel, source, det, beam, rays):
+    """Write s (1/m), polarization and solid angle of a whole row of pixels.
+
+    For the extraction of a table. `rays` is (6, fast) float64; its first three rows
+    become the result.
+    """
+    s, polar, omega, x, y, z = rays[0], rays[1], rays[2], rays[3], rays[4], rays[5]
+    if det.curved_detector:
+        curved_rays(0, slow, subpixel, det, x, y, z, omega)
+    else:
+        flat_rays(0, slow, subpixel, det, x, y, z, omega)
+    scattering(x, y, z, source, beam, s, polar)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Hand a background to its kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..images.rows import in_pieces
+from ..resolve.background import BackgroundRun, Place
+from ..resolve.geometry import Geometry
+
+
+def kernel_arguments(run: BackgroundRun, place: Place) -> tuple:
+    """Return DetectorArgs, BeamArgs, weights and TableArgs of a run."""
+    from ..kernels.params import BeamArgs, DetectorArgs, TableArgs
+
+    geometry, sources = place.geometry, place.sources
+    det = DetectorArgs(
+        fdet_vector=np.array(geometry.fdet_vector),
+        sdet_vector=np.array(geometry.sdet_vector),
+        odet_vector=np.array(geometry.odet_vector),
+        pix0_vector=np.array(geometry.pix0_vector),
+        beam_vector=np.array(geometry.beam_vector),
+        pixel_size=geometry.pixel_size,
+        distance=geometry.distance,
+        close_distance=geometry.close_distance,
+        fpixels=geometry.fpixels,
+        oversample=run.oversample,
+        curved_detector=place.curved,
+        point_pixel=place.point_pixel,
+        detector_thick=0.0,
+        detector_thickstep=0.0,
+        detector_thicksteps=1,
+        detector_mu=0.0,
+    )
+    beam = BeamArgs(
+        incident=np.ascontiguousarray(sources.incident),
+        wavelength=np.ascontiguousarray(sources.wavelengths, dtype=np.float64),
+        polar_vector=np.array(geometry.polar_vector),
+        polarization=place.polarization,
+        nopolar=place.nopolar,
+    )
+    table = run.table
+    guide, guide_per_s = table.guide()
+    rows = TableArgs(
+        s=table.s,
+        middle=table.middle,
+        coefficients=table.coefficients,
+        guide=guide,
+        guide_per_s=guide_per_s,
+        s_max=table.s_max,
+    )
+    return det, beam, run.weights, rows
+
+
+def render_background(
+    run: BackgroundRun,
+    place: Place,
+    *,
+    F_only: bool = False,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[np.ndarray, int]:
+    """Render a background.
+
+    Parameters
+    ----------
+    run, place
+        What scatters, and where to.
+    F_only
+        The image is F itself (-Fmap).
+    threads, progress
+        As in `in_pieces`.
+
+    Returns
+    -------
+    image, beyond
+        (slow, fast) float32, photons; and how many pixels the table does not reach.
+    """
+    from ..kernels.cpu.background import background_in_order, background_rows
+
+    geometry = place.geometry
+    image = np.zeros((geometry.spixels, geometry.fpixels), np.float32)
+    xmin, xmax, ymin, ymax = roi_of(geometry)
+    arguments = kernel_arguments(run, place)
+    if not run.table.is_sorted:
+        roi = (xmin, xmax, ymin, ymax)
+        beyond = background_in_order(roi, *arguments, run.scale, F_only, image)
+    else:
+
+        def rows(first: int, last: int) -> int:
+            span, roi = (ymin + first, ymin + last), (xmin, xmax)
+            return background_rows(*span, roi, *arguments, run.scale, F_only, image)
+
+        beyond = sum(in_pieces(rows, ymax - ymin + 1, threads, progress))
+    if place.mask is not None:
+        image[place.mask == 0] = 0.0
+    return image, int(beyond)
+
+
+def roi_of(geometry: Geometry) -> tuple[int, int, int, int]:
+    """Return xmin, xmax, ymin, ymax of the pixels to render, inclusive."""
+    xmin, xmax, ymin, ymax = geometry.roi
+    return xmin, min(xmax, geometry.fpixels - 1), ymin, min(ymax, geometry.spixels - 1)
