@@ -59,8 +59,9 @@ class TableArgs(NamedTuple):
     """
 
     s: np.ndarray  # (n,) sin(theta) / wavelength, 1/m
-    middle: np.ndarray  # (n,) 1/m, where an interval's polynomial is about
-    coefficients: np.ndarray  # (n, 4) electrons per molecule, powers of m
+    # (n, 8) of an interval: its end, the middle that its polynomial is about (1/m),
+    # and four coefficients (electrons per molecule, by powers of m): one cache line.
+    rows: np.ndarray
     guide: np.ndarray  # first interval to look at, by s in equal steps
     guide_per_s: float  # m
     s_max: float  # 1/m, the last row

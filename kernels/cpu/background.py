@@ -55,18 +55,20 @@ def flat_rays(first, slow, subpixel, det, x, y, z, omega):
     fx, fy, fz = components(det.fdet_vector)
     sx, sy, sz = components(det.sdet_vector)
     ox, oy, oz = components(det.pix0_vector)
+    # Of a pixel at distance R: size^2 / R^2 times the cosine of its obliquity.
+    area = pixel * pixel * det.close_distance
     Sdet = size * (slow * oversample + along_slow) + size / 2.0
     for i in range(x.size):
         Fdet = size * ((first + i) * oversample + along_fast) + size / 2.0
         px = Fdet * fx + Sdet * sx + ox
         py = Fdet * fy + Sdet * sy + oy
         pz = Fdet * fz + Sdet * sz + oz
-        path = math.sqrt(px * px + py * py + pz * pz)
-        x[i] = px / path
-        y[i] = py / path
-        z[i] = pz / path
-        omega[i] = pixel * pixel / path / path * det.close_distance / path
-        omega[i] = 1.0 / path / path if det.point_pixel else omega[i]
+        nearness = 1.0 / math.sqrt(px * px + py * py + pz * pz)
+        x[i] = px * nearness
+        y[i] = py * nearness
+        z[i] = pz * nearness
+        square = nearness * nearness
+        omega[i] = square if det.point_pixel else area * square * nearness
 
 
 @scalar
@@ -98,25 +100,26 @@ def curved_rays(first, slow, subpixel, det, x, y, z, omega):
 
 
 @scalar
-def scattering(x, y, z, source, beam, s, polar):
+def scattering(x, y, z, source, beam, s, farthest, polar):
     """Write sin(theta) / wavelength, 1/m, and the polarization factor of rays.
+
+    `farthest` becomes the largest s of a pixel so far.
 
     The factor is 0.5 (1 + cos^2 2theta - K cos 2psi sin^2 2theta); the last product is
     (E^2 - B^2) / |b|^2 for b = axis x incident, B = d.b and E = d.(incident x b).
     """
     vector_loop()
     ix, iy, iz = components(beam.incident[source])
-    wavelength = beam.wavelength[source]
+    per_length = 0.5 / beam.wavelength[source]
     kahn = beam.polarization
     ax, ay, az = components(beam.polar_vector)
     bx, by, bz = ay * iz - az * iy, az * ix - ax * iz, ax * iy - ay * ix
     ex, ey, ez = iy * bz - iz * by, iz * bx - ix * bz, ix * by - iy * bx
     length_sqr = bx * bx + by * by + bz * bz
     for i in range(x.size):
-        hx = (x[i] - ix) / wavelength
-        hy = (y[i] - iy) / wavelength
-        hz = (z[i] - iz) / wavelength
-        s[i] = 0.5 * math.sqrt(hx * hx + hy * hy + hz * hz)
+        hx, hy, hz = x[i] - ix, y[i] - iy, z[i] - iz
+        s[i] = math.sqrt(hx * hx + hy * hy + hz * hz) * per_length
+        farthest[i] = s[i] if s[i] > farthest[i] else farthest[i]
         cosine = ix * x[i] + iy * y[i] + iz * z[i]
         square = cosine * cosine
         E = x[i] * ex + y[i] * ey + z[i] * ez
@@ -129,28 +132,23 @@ def scattering(x, y, z, source, beam, s, polar):
 
 
 @scalar
-def interval_of(s, table):
-    """Return in which interval of a sorted table `s` lies."""
-    place = min(np.int64(s * table.guide_per_s), table.guide.size - 1)
-    n = table.guide[place]
-    while s >= table.s[n + 1]:
-        n += 1
-    return n
-
-
-@scalar
-def F_of(s, n, table):
-    """Return F of interval `n` at `s`, electrons."""
-    t = s - table.middle[n]
-    c = table.coefficients[n]
-    return c[0] + t * (c[1] + t * (c[2] + t * c[3]))
+def cubic(s, row):
+    """Return F of an interval of the table at `s`, electrons."""
+    t = s - row[1]
+    return row[2] + t * (row[3] + t * (row[4] + t * row[5]))
 
 
 @scalar
 def look_up(s, table, F):
     """Write F of every `s`; `table` is sorted."""
+    rows, guide, per_s = table.rows, table.guide, table.guide_per_s
+    last = np.uint64(guide.size - 1)
+    one = np.uint64(1)
     for i in range(s.size):
-        F[i] = F_of(s[i], interval_of(s[i], table), table)
+        n = np.uint64(guide[min(np.uint64(s[i] * per_s), last)])
+        while s[i] >= rows[n, 0]:
+            n += one
+        F[i] = cubic(s[i], rows[n])
 
 
 @scalar
@@ -161,6 +159,17 @@ def add_terms(F, polar, omega, weight, total):
         total[i] += (
             math.copysign(1.0, F[i]) * F[i] * F[i] * polar[i] * omega[i] * weight
         )
+
+
+@scalar
+def finish(total, scale, farthest, s_max, row):
+    """Write pixels of a row, float32; return how many are beyond the table."""
+    vector_loop()
+    beyond = 0
+    for i in range(row.size):
+        row[i] = np.float32(total[i] * scale)
+        beyond += np.int64(farthest[i] > s_max)
+    return beyond
 
 
 @row_loop
@@ -194,7 +203,7 @@ def background_rows(
     """
     xmin, xmax = roi
     scratch = np.empty((SCRATCH_ROWS, BLOCK))
-    sums, outside = np.empty(BLOCK), np.empty(BLOCK, np.bool_)
+    sums, most = np.empty(BLOCK), np.empty(BLOCK)
     oversample = det.oversample
     beyond = 0
     for slow in range(first_row, last_row):
@@ -208,8 +217,9 @@ def background_rows(
             )
             s, F, polar = scratch[4, :n], scratch[5, :n], scratch[6, :n]
             total = sums[:n]
+            farthest = most[:n]
             total[:] = 0.0
-            outside[:] = False
+            farthest[:] = 0.0
             for k in range(oversample * oversample):
                 subpixel = (k % oversample, k // oversample, oversample)
                 if det.curved_detector:
@@ -217,15 +227,15 @@ def background_rows(
                 else:
                     flat_rays(first, slow, subpixel, det, x, y, z, omega)
                 for source in range(beam.wavelength.size):
-                    scattering(x, y, z, source, beam, s, polar)
+                    scattering(x, y, z, source, beam, s, farthest, polar)
                     look_up(s, table, F)
                     add_terms(F, polar, omega, weights[source], total)
-                    for i in range(n):
-                        outside[i] |= s[i] > table.s_max
-            row = out[slow]
-            for i in range(n):
-                row[first + i] = np.float32(F[i] if F_only else total[i] * scale)
-                beyond += outside[i]
+            row = out[slow, first : first + n]
+            if F_only:
+                total[:] = F
+            beyond += finish(
+                total, 1.0 if F_only else scale, farthest, table.s_max, row
+            )
     return beyond
 
 
@@ -248,7 +258,7 @@ def background_in_order(roi, det, beam, weights, table, scale, F_only, out):
     `background_rows`; roi is xmin, xmax, ymin, ymax.
     """
     xmin, xmax, ymin, ymax = roi
-    x, y, z, omega, s, polar = np.empty((6, 1))
+    x, y, z, omega, s, farthest, polar = np.empty((7, 1))
     oversample = det.oversample
     n = 0
     beyond = 0
@@ -256,7 +266,7 @@ def background_in_order(roi, det, beam, weights, table, scale, F_only, out):
         for fast in range(xmin, xmax + 1):
             total = 0.0
             F = 0.0
-            outside = False
+            farthest[0] = 0.0
             for k in range(oversample * oversample):
                 subpixel = (k % oversample, k // oversample, oversample)
                 if det.curved_detector:
@@ -264,14 +274,13 @@ def background_in_order(roi, det, beam, weights, table, scale, F_only, out):
                 else:
                     flat_rays(fast, slow, subpixel, det, x, y, z, omega)
                 for source in range(beam.wavelength.size):
-                    scattering(x, y, z, source, beam, s, polar)
+                    scattering(x, y, z, source, beam, s, farthest, polar)
                     n = walked_to(s[0], table.s, n)
-                    F = F_of(s[0], n, table)
+                    F = cubic(s[0], table.rows[n])
                     term = math.copysign(1.0, F) * F * F * polar[0] * omega[0]
                     total += term * weights[source]
-                    outside |= s[0] > table.s_max
             out[slow, fast] = np.float32(F if F_only else total * scale)
-            beyond += outside
+            beyond += farthest[0] > table.s_max
     return beyond
 
 
@@ -279,12 +288,13 @@ def background_in_order(roi, det, beam, weights, table, scale, F_only, out):
 def rays_of_row(slow, subpixel, source, det, beam, rays):
     """Write s (1/m), polarization and solid angle of a whole row of pixels.
 
-    For the extraction of a table. `rays` is (6, fast) float64; its first three rows
+    For the extraction of a table. `rays` is (7, fast) float64; its first three rows
     become the result.
     """
-    s, polar, omega, x, y, z = rays[0], rays[1], rays[2], rays[3], rays[4], rays[5]
+    s, polar, omega, farthest = rays[0], rays[1], rays[2], rays[3]
+    x, y, z = rays[4], rays[5], rays[6]
     if det.curved_detector:
         curved_rays(0, slow, subpixel, det, x, y, z, omega)
     else:
         flat_rays(0, slow, subpixel, det, x, y, z, omega)
-    scattering(x, y, z, source, beam, s, polar)
+    scattering(x, y, z, source, beam, s, farthest, polar)

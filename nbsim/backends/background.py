@@ -44,15 +44,18 @@ def kernel_arguments(run: BackgroundRun, place: Place) -> tuple:
     )
     table = run.table
     guide, guide_per_s = table.guide()
-    rows = TableArgs(
+    rows = np.zeros((len(table.s), 8))
+    rows[:-1, 0] = table.s[1:]
+    rows[:, 1] = table.middle
+    rows[:, 2:6] = table.coefficients
+    arguments = TableArgs(
         s=table.s,
-        middle=table.middle,
-        coefficients=table.coefficients,
+        rows=rows,
         guide=guide,
         guide_per_s=guide_per_s,
         s_max=table.s_max,
     )
-    return det, beam, run.weights, rows
+    return det, beam, run.weights, arguments
 
 
 def render_background(
