@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from .formats.png import write_png
     from .formats.registry import read_image
     from .formats.smv import SmvImage, read_smv, write_smv
-    from .formats.spectrum_file import read_spectrum
-    from .formats.textfiles import read_matrix, read_sources
+    from .formats.textfiles import read_matrix, read_sources, read_stol
     from .formats.tiff import read_tiff, write_tiff
     from .images.counts import counts_image
+    from .images.detected import detected_image
     from .images.noise import Noise, poisson_noise
     from .images.psf import apply_psf
     from .images.scaling import Statistics
+    from .model.background import Background
     from .model.detector_response import DetectorResponse
     from .model.models import Beam, Crystal, Goniometer, Sampling
     from .model.structure_factors import StructureFactors
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .trace.pixel import Trace
 
 _HOME = {
+    "Background": "model.background",
     "Beam": "model.models",
     "Crystal": "model.models",
     "CrystalFactors": "factors.reflection_file",
@@ -59,6 +61,7 @@ _HOME = {
     "UsageError": "errors",
     "apply_psf": "images.psf",
     "counts_image": "images.counts",
+    "detected_image": "images.detected",
     "poisson_noise": "images.noise",
     "read_image": "formats.registry",
     "read_fdump": "formats.hkl",
@@ -67,7 +70,7 @@ _HOME = {
     "read_smv": "formats.smv",
     "read_mtz": "factors.reflection_file",
     "read_sources": "formats.textfiles",
-    "read_spectrum": "formats.spectrum_file",
+    "read_stol": "formats.textfiles",
     "read_tiff": "formats.tiff",
     "structure_factors_from_model": "factors.atomic_model",
     "write_fdump": "formats.hkl",
@@ -79,6 +82,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Background",
     "Beam",
     "Crystal",
     "CrystalFactors",
@@ -100,6 +104,7 @@ __all__ = [
     "__version__",
     "apply_psf",
     "counts_image",
+    "detected_image",
     "poisson_noise",
     "read_fdump",
     "read_hkl",
@@ -108,7 +113,7 @@ __all__ = [
     "read_mtz",
     "read_smv",
     "read_sources",
-    "read_spectrum",
+    "read_stol",
     "read_tiff",
     "structure_factors_from_model",
     "write_fdump",

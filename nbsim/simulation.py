@@ -18,9 +18,12 @@ from .model.models import Detector
 from .resolve.run import Setup, resolve
 
 if TYPE_CHECKING:
+    from .backends.background import BackgroundImage
     from .backends.protocol import Result
     from .images.noise import Noise
     from .images.scaling import Statistics
+    from .model.background import Background
+    from .model.detector_response import DetectorResponse
     from .trace.pixel import Trace
 
 PRECISIONS = ("double", "single")
@@ -61,10 +64,9 @@ class Simulation(Experiment):
     crystal, structure_factors, beam, detector, goniometer, sampling
         The models.
     model
-        "c": nanoBragg's arithmetic with its oddities; "physical": the same experiment
-        without them.
-    warnings
-        What reading a command line or a file warned about, one sentence each.
+        "c": nanoBragg's arithmetic with its oddities.
+    backgrounds
+        Amorphous materials in the beam, for `render_background`.
     """
 
     @classmethod
@@ -250,7 +252,89 @@ class Simulation(Experiment):
             scale = automatic_pgm_scale(stats, automatic_int_scale(stats))
         return pgm_image(image, scale, self.detector.roi)
 
-    def noise(self, image: np.ndarray, seed: int, adc_offset: float = 40.0) -> Noise:
+    def background_images(
+        self,
+        *,
+        threads: int | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[BackgroundImage]:
+        """Render each of `backgrounds` by itself, with what is known about it.
+
+        Parameters
+        ----------
+        threads
+            CPU threads; None: all. The images do not depend on it.
+        progress
+            Called with the finished fraction, 0 to 1.
+
+        Returns
+        -------
+        list of BackgroundImage
+            image (slow, fast) float32, photons; beyond, how many pixels its table does
+            not reach; warnings.
+
+        Raises
+        ------
+        ValueError
+            When there is no background.
+        """
+        from .backends.background import Place, images_of
+
+        if not self.backgrounds:
+            raise ValueError(
+                "there is no background to render: give backgrounds=(...) (-background)"
+            )
+        setup = self.setup
+        place = Place.of(setup)
+        return images_of(
+            self.backgrounds,
+            [_scattering_table(background) for background in self.backgrounds],
+            self.beam,
+            setup.fluence,
+            place,
+            self.model,
+            threads=threads,
+            progress=progress,
+        )
+
+    def render_background(
+        self,
+        *,
+        threads: int | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> np.ndarray:
+        """Render the sum of all `backgrounds` (-background).
+
+        It does not change from frame to frame: render it once, and add it to each.
+
+        Parameters
+        ----------
+        threads, progress
+            As in `background_images`.
+
+        Returns
+        -------
+        ndarray
+            (slow, fast) float32, photons per pixel.
+        """
+        first, *others = self.background_images(threads=threads, progress=progress)
+        total = first.image
+        for other in others:
+            total += other.image
+        return total
+
+    def noise(
+        self,
+        image: np.ndarray,
+        seed: int,
+        adc_offset: float = 40.0,
+        *,
+        response: DetectorResponse | None = None,
+        generator: str | None = None,
+        frame: int = 0,
+        threads: int | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Noise:
         """Return an image with photon noise (-noisefile).
 
         Parameters
@@ -261,11 +345,76 @@ class Simulation(Experiment):
             Whole number; the same seed gives the same noise.
         adc_offset
             Value of a pixel without photons.
+        response
+            What the detector makes of the photons, as the C program noisify does;
+            None: it counts them, as in nanoBragg.
+        generator
+            "c": C's random numbers, one after the other. "philox": drawn by counter
+            from seed, frame and pixel, by all threads. None: "c" in model c.
+        frame
+            Number of the frame in its series (philox).
+        threads, progress
+            CPU threads (None: all; the image does not depend on it), and what is called
+            with the finished fraction.
         """
+        from .images.detected import detected_image
         from .images.noise import poisson_noise
+        from .model.detector_response import DetectorResponse
 
-        generator = self.setup.noise_generator()
-        return poisson_noise(image, seed, adc_offset, self.detector.roi, generator)
+        generator = generator or ("c" if self.model == "c" else "philox")
+        if response is None and generator == "c":
+            numbers = self.setup.noise_generator()
+            return poisson_noise(image, seed, adc_offset, self.detector.roi, numbers)
+        noise = detected_image(
+            image,
+            seed,
+            DetectorResponse() if response is None else response,
+            adc_offset,
+            pixel_mm=self.detector.pixel_size_mm,
+            model=self.model,
+            generator=generator,
+            frame=frame,
+            dead=self.detector.dead,
+            threads=threads,
+            progress=progress,
+        )
+        if response is None and self.detector.roi is not None:
+            xmin, xmax, ymin, ymax = self.detector.bounds
+            outside = np.ones(image.shape, bool)
+            outside[ymin : ymax + 1, xmin : xmax + 1] = False
+            noise.pixels[outside] = 0
+        return noise
+
+    def counts(
+        self,
+        image: np.ndarray,
+        seed: int,
+        frame: int = 0,
+        response: DetectorResponse | None = None,
+        *,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """Return the photons that a counting detector reports; see `counts_image`.
+
+        Returns
+        -------
+        ndarray
+            (slow, fast) uint32, without an offset; 0 where the detector has no pixel.
+        """
+        from .images.counts import counts_image
+        from .model.detector_response import DetectorResponse
+
+        counted = counts_image(
+            image,
+            seed,
+            frame,
+            DetectorResponse() if response is None else response,
+            pixel_mm=self.detector.pixel_size_mm,
+            threads=threads,
+        )
+        if self.detector.dead is not None:
+            counted[self.detector.dead] = 0
+        return counted
 
     def preview(
         self,
@@ -325,6 +474,16 @@ class Simulation(Experiment):
         from .formats.run_record import metadata
 
         return metadata(self.setup, adc_offset, command)
+
+
+def _scattering_table(background: Background) -> np.ndarray:
+    """Return the table of a background: its own, or one that nbsim brings along."""
+    if background.table is not None:
+        return background.table
+    from .formats.textfiles import built_in_stol
+
+    assert background.material is not None
+    return built_in_stol(background.material)
 
 
 def _check_out(out: Any, shape: tuple[int, int]) -> None:

@@ -20,7 +20,8 @@ from nbsim.images.preview import (
     automatic_rings,
 )
 from nbsim.kernels.reference.detector import pixel_position
-from nbsim.resolve.positions import direct_beam, positions, scattering_length
+from nbsim.resolve.geometry import direct_beam
+from nbsim.resolve.positions import positions, scattering_length
 
 CRYSTAL = "-cell 50 -default_F 10 -N 3 -nointerpolate -oversample 1"
 

@@ -3,13 +3,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from ..images.rows import in_pieces
-from ..resolve.background import BackgroundRun, Place
-from ..resolve.geometry import Geometry
+from ..model.background import Background
+from ..model.models import Beam
+from ..resolve.background import BackgroundRun, Place, resolve_background
+from ..rows import in_pieces
+
+
+class BackgroundImage(NamedTuple):
+    """A background by itself.
+
+    Attributes
+    ----------
+    image
+        (slow, fast) float32, photons.
+    beyond
+        How many pixels its table does not reach.
+    warnings
+        One sentence each.
+    """
+
+    image: np.ndarray
+    beyond: int
+    warnings: tuple[str, ...]
+
+
+def images_of(
+    backgrounds: Sequence[Background],
+    tables: Sequence[np.ndarray],
+    beam: Beam,
+    fluence: float,
+    place: Place,
+    model: str,
+    *,
+    F_only: bool = False,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> list[BackgroundImage]:
+    """Render backgrounds, each by itself, from their tables.
+
+    Parameters
+    ----------
+    backgrounds, tables
+        What scatters, and (n, 2) F of each.
+    beam, fluence, model
+        As in `resolve_background`.
+    place, F_only, threads, progress
+        As in `render_background`.
+    """
+    images = []
+    for i, (background, table) in enumerate(zip(backgrounds, tables)):
+        run = resolve_background(background, table, beam, fluence, place.sources, model)
+
+        def part(fraction: float, done: int = i) -> None:
+            assert progress is not None
+            progress((done + fraction) / len(backgrounds))
+
+        image, beyond = render_background(
+            run,
+            place,
+            F_only=F_only,
+            threads=threads,
+            progress=None if progress is None else part,
+        )
+        warnings = run.warnings
+        if beyond:
+            warnings += (_beyond(background, run, beyond, model),)
+        images.append(BackgroundImage(image, beyond, warnings))
+    return images
+
+
+def _beyond(background: Background, run: BackgroundRun, beyond: int, model: str) -> str:
+    name = background.material or "the background"
+    how = "the last value is kept" if model == "physical" else "a straight line goes on"
+    return (
+        f"{beyond} pixels are beyond the table of {name}, which ends at "
+        f"sin(theta)/lambda {run.table.s_max * 1e-10:g}/A "
+        f"(d {5e9 / run.table.s_max:.3g} A): {how} there"
+    )
 
 
 def kernel_arguments(run: BackgroundRun, place: Place) -> tuple:
@@ -86,7 +161,7 @@ def render_background(
 
     geometry = place.geometry
     image = np.zeros((geometry.spixels, geometry.fpixels), np.float32)
-    xmin, xmax, ymin, ymax = roi_of(geometry)
+    xmin, xmax, ymin, ymax = place.bounds
     arguments = kernel_arguments(run, place)
     if not run.table.is_sorted:
         roi = (xmin, xmax, ymin, ymax)
@@ -101,9 +176,3 @@ def render_background(
     if place.mask is not None:
         image[place.mask == 0] = 0.0
     return image, int(beyond)
-
-
-def roi_of(geometry: Geometry) -> tuple[int, int, int, int]:
-    """Return xmin, xmax, ymin, ymax of the pixels to render, inclusive."""
-    xmin, xmax, ymin, ymax = geometry.roi
-    return xmin, min(xmax, geometry.fpixels - 1), ymin, min(ymax, geometry.spixels - 1)

@@ -3,8 +3,9 @@
 
 import math
 import os
+import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -75,8 +76,18 @@ def read_sources(path: str | os.PathLike) -> np.ndarray:
     return np.array(rows)
 
 
-def read_stol(path: str | os.PathLike) -> np.ndarray:
+def read_stol(
+    path: str | os.PathLike, warn: Callable[[str], None] | None = None
+) -> np.ndarray:
     """Read a table of amorphous scattering (C: -stol).
+
+    Parameters
+    ----------
+    path
+        The file: two columns; blank lines and what follows a # do not count.
+    warn
+        Called with a sentence for what C takes and is probably a mistake: a line
+        without a second number, whose F is 0. Without it that is an error.
 
     Returns
     -------
@@ -88,11 +99,28 @@ def read_stol(path: str | os.PathLike) -> np.ndarray:
     FileError
         If the file is missing, has no row or a row without two numbers.
     """
-    return number_rows(path, "stol file", ("stol", "F"))
+    if warn is None:
+        return number_rows(path, "stol file", ("stol", "F"))
+    rows = number_rows(path, "stol file", ("stol", "F"), least=1)
+    missing = np.isnan(rows[:, 1])
+    if missing.any():
+        warn(
+            f"{path}: F is missing in {missing.sum()} of {len(rows)} rows, first at "
+            f"{rows[missing.argmax(), 0]:g}, and taken for 0"
+        )
+    return np.where(missing[:, None] & [False, True], 0.0, rows)
+
+
+def built_in_stol(material: str) -> np.ndarray:
+    """Return the table of a material that nbsim brings along (water, air, ice)."""
+    return read_stol(pathlib.Path(__file__).parents[1] / "data" / f"{material}.stol")
 
 
 def number_rows(
-    path: str | os.PathLike, what: str, columns: Sequence[str]
+    path: str | os.PathLike,
+    what: str,
+    columns: Sequence[str],
+    least: int | None = None,
 ) -> np.ndarray:
     """Read a table of numbers; further columns of a line are ignored.
 
@@ -104,6 +132,8 @@ def number_rows(
         What it is to the user, for messages.
     columns
         Names of the columns.
+    least
+        How many of them a line must have; None: all. A missing number is nan.
 
     Returns
     -------
@@ -117,13 +147,14 @@ def number_rows(
     rows = []
     for number, line in _lines(path, what):
         words = _words(line)[: len(columns)]
-        if words and len(words) < len(columns):
+        if words and len(words) < (least or len(columns)):
             raise FileError(
                 f"{path}:{number}: expected {' '.join(columns)}, got {len(words)} "
                 f"{'column' if len(words) == 1 else 'columns'}"
             )
         if words:
-            rows.append([_number(word, path, number) for word in words])
+            row = [_number(word, path, number) for word in words]
+            rows.append(row + [math.nan] * (len(columns) - len(row)))
     if not rows:
         raise FileError(f"{path}: no line with {' '.join(columns)}")
     return np.array(rows)

@@ -15,7 +15,7 @@ import numpy as np
 from ..model import validate
 from ..model.detector_response import DetectorResponse
 from .psf import apply_psf
-from .rows import in_pieces
+from ..rows import in_pieces
 from .scaling import check_image
 
 UINT32_MAX = 2**32 - 1
@@ -192,7 +192,7 @@ def counts_image(
     check_expected(expected)
     seed, frame = check_counter(seed, frame)
     validate.instance("response", response, DetectorResponse)
-    if response.psf is not None:
+    if response.psf is not None and response.spreads:
         expected = apply_psf(
             expected,
             response.psf,

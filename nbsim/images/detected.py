@@ -20,7 +20,7 @@ from ..model.detector_response import DetectorResponse
 from . import counts
 from .noise import Noise
 from .psf import apply_psf
-from .rows import in_pieces
+from ..rows import in_pieces
 
 MODELS = ("c", "physical")
 GENERATORS = ("c", "philox")
@@ -40,7 +40,7 @@ class Step(NamedTuple):
     def spread(self, image: np.ndarray) -> np.ndarray:
         """Return an image with the detector's point spread, if it has one."""
         response = self.response
-        if response.psf is None or response.psf_fwhm_um == 0.0:
+        if response.psf is None or not response.spreads:
             return image
         return apply_psf(
             image,

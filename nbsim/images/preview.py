@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..model import validate
-from ..resolve.positions import direct_beam, scattering_length
+from ..resolve.geometry import direct_beam
+from ..resolve.positions import scattering_length
 from ..resolve.run import Setup
 from .bitmap_font import text_pixels
 from .scaling import check_image

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .rows import in_pieces
+from ..rows import in_pieces
 
 #: g of the fiber shape (g^2 + r^2)^(-3/2) for a full width at half maximum of 1.
 FIBER_G = 0.652383013252053

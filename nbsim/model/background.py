@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import validate
+from .limits import BOUNDS
 
 #: What the numbers of a table's first column are: sin(theta)/wavelength, 4 times that,
 #: or 4 pi times that; 1/A.
@@ -82,25 +83,12 @@ class Background:
                 raise ValueError(
                     f"units {self.units}: the table of {self.material} is in stol"
                 )
-        fields = {
-            "density_g_cm3": (self.density_g_cm3, known.density_g_cm3, "g/cm^3"),
-            "molecular_weight": (
-                self.molecular_weight,
-                known.molecular_weight,
-                "g/mol",
-            ),
-            "thick_mm": (self.thick_mm, None, "mm"),
-            "width_mm": (self.width_mm, None, "mm"),
-            "height_mm": (self.height_mm, None, "mm"),
-        }
-        for name, (value, default, unit) in fields.items():
-            value = default if value is None else value
-            checked = validate.number(name, value, unit, low=0.0, open_low=True)
+        for name, bounds in BOUNDS["background"].items():
+            value = getattr(self, name)
+            if value is None:
+                value = getattr(known, name)
+            checked = validate.bounded(name, value, bounds)
             object.__setattr__(self, name, checked)
-        molecules = validate.number("molecules", self.molecules, low=0.0)
-        object.__setattr__(self, "molecules", molecules)
-        oversample = validate.integer("oversample", self.oversample, low=1)
-        object.__setattr__(self, "oversample", oversample)
         if self.table is not None:
             object.__setattr__(self, "table", _checked_table(self.table))
 

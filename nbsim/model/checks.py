@@ -96,15 +96,15 @@ def checked_sources(value: Any) -> np.ndarray:
     return full
 
 
-def checked_mask(value: Any, shape: tuple[int, int]) -> np.ndarray:
+def checked_mask(value: Any, shape: tuple[int, int], name: str = "mask") -> np.ndarray:
     """Return a mask of the detector's shape."""
     mask = np.asarray(value)
     if mask.dtype.kind not in "bui":
         raise TypeError(
-            f"mask: expected an array of bool or whole numbers, got {mask.dtype}"
+            f"{name}: expected an array of bool or whole numbers, got {mask.dtype}"
         )
     if mask.shape != shape:
         raise ValueError(
-            f"mask: its shape is {mask.shape}, the detector's (slow, fast) is {shape}"
+            f"{name}: its shape is {mask.shape}, the detector's (slow, fast) is {shape}"
         )
     return mask

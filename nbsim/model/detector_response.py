@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import validate
+from .limits import BOUNDS
 
 PSF_SHAPES = ("gauss", "fiber")
 #: noisify's default, um.
@@ -56,31 +57,17 @@ class DetectorResponse:
     saturation_counts: float | None = None
 
     def __post_init__(self) -> None:
-        numbers = {
-            "gain": validate.number(
-                "gain", self.gain, "ADU/photon", low=0.0, open_low=True
-            ),
-            "readout_adu": validate.number(
-                "readout_adu", self.readout_adu, "ADU", low=0.0
-            ),
-            "flicker": validate.number("flicker", self.flicker, low=0.0),
-            "calibration": validate.number("calibration", self.calibration, low=0.0),
-            "psf_fwhm_um": validate.number(
-                "psf_fwhm_um", self.psf_fwhm_um, "um", low=0.0
-            ),
-            "psf_radius_pixels": validate.integer(
-                "psf_radius_pixels", self.psf_radius_pixels, low=0
-            ),
-        }
-        if self.calib_seed is not None:
-            numbers["calib_seed"] = validate.seed("calib_seed", self.calib_seed)
-        if self.saturation_counts is not None:
-            numbers["saturation_counts"] = validate.number(
-                "saturation_counts", self.saturation_counts, "counts", low=1.0
-            )
+        for name, bounds in BOUNDS["response"].items():
+            value = getattr(self, name)
+            if value is not None:
+                checked = validate.bounded(name, value, bounds)
+                object.__setattr__(self, name, checked)
         if self.psf is not None:
             validate.choice("psf", self.psf, PSF_SHAPES)
         if self.bits not in (16, 32):
             raise ValueError(f"bits {self.bits!r}: expected 16 or 32")
-        for name, value in numbers.items():
-            object.__setattr__(self, name, value)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether there is a point spread."""
+        return self.psf is not None and self.psf_fwhm_um > 0.0

@@ -272,6 +272,12 @@ class Detector:
         [um] (None: the thickness; inf: no absorption model).
     mask
         (slow, fast) bool or whole numbers; pixels of value 0 are not rendered.
+    dead
+        (slow, fast) bool: pixels that the detector does not have (gaps between its
+        modules); not rendered, and 0 in an image of counts.
+    beamstop_mm, beamstop_arm_deg
+        Radius [mm] of the shadow of a beam stop around the direct beam, and from which
+        side its arm comes [deg], from the fast axis to the slow one; None: without.
     roi
         xmin, xmax, ymin, ymax in pixels, inclusive; a negative bound is the edge.
     """
@@ -307,6 +313,9 @@ class Detector:
     thicksteps: int = 0
     abs_um: float | None = None
     mask: np.ndarray | None = None
+    dead: np.ndarray | None = None
+    beamstop_mm: float | None = None
+    beamstop_arm_deg: float | None = None
     roi: Roi | None = None
 
     #: Given by `nbsim.simulation`, which knows the readers of files.
@@ -324,6 +333,8 @@ class Detector:
             validate.choice("convention", self.convention, CONVENTIONS)
         if self.mask is not None:
             _set(self, mask=checked_mask(self.mask, self.shape))
+        if self.dead is not None:
+            _set(self, dead=checked_mask(self.dead, self.shape, "dead") != 0)
         if self.roi is not None:
             _set(self, roi=self._checked_roi(self.roi))
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from ..model.background import Background
 from ..model.models import Beam
+from ..model.validate import Roi
 from .geometry import Geometry
-from .run import AVOGADRO, R_E_SQR
+from .run import AVOGADRO, R_E_SQR, Setup
 from .sources import Sources
 
 #: s in 1/m of the number 1 in a table.
@@ -34,6 +35,8 @@ class Place(NamedTuple):
         See their classes.
     polarization, nopolar, curved, point_pixel
         As in `Beam` and `Detector`.
+    bounds
+        Pixels to render: xmin, xmax, ymin, ymax, inclusive, inside the image.
     mask
         (slow, fast), 0 where nothing is rendered; None: everywhere.
     """
@@ -44,7 +47,22 @@ class Place(NamedTuple):
     nopolar: bool
     curved: bool
     point_pixel: bool
+    bounds: Roi
     mask: np.ndarray | None
+
+    @classmethod
+    def of(cls, setup: Setup) -> Place:
+        """Return the place of a crystal's image, so that the two can be added."""
+        return cls(
+            setup.geometry,
+            setup.sources,
+            setup.polarization,
+            setup.flags.nopolar,
+            setup.flags.curved,
+            setup.flags.point_pixel,
+            setup.bounds,
+            setup.mask,
+        )
 
 
 @dataclass(frozen=True, eq=False)

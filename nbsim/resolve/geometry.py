@@ -373,3 +373,19 @@ def resolve_geometry(
         roi=detector.roi or (0, fpixels, 0, spixels),
         warnings=tuple(warnings),
     )
+
+
+def direct_beam(geometry: Geometry) -> tuple[float, float] | None:
+    """Return where the beam meets the detector plane, along fast and slow, m.
+
+    Not `Fbeam` and `Sbeam`, which follow C: there a two-theta swing is left out.
+    None when the beam does not meet the plane.
+    """
+    towards = dot(geometry.beam_vector, geometry.odet_vector)
+    from_crystal = dot(geometry.pix0_vector, geometry.odet_vector)
+    if towards * from_crystal <= 0.0:
+        return None
+    t = from_crystal / towards
+    x, y, z = (t * b - p for b, p in zip(geometry.beam_vector, geometry.pix0_vector))
+    offset = (x, y, z)
+    return dot(geometry.fdet_vector, offset), dot(geometry.sdet_vector, offset)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .geometry import Geometry
 from .run import Setup
-from .vectors import dot
 
 
 def positions(setup: Setup, Fdet: np.ndarray, Sdet: np.ndarray) -> np.ndarray:
@@ -59,19 +57,3 @@ def scattering_length(setup: Setup, Fdet: np.ndarray, Sdet: np.ndarray) -> np.nd
     diffracted = place / np.linalg.norm(place, axis=-1, keepdims=True)
     s = diffracted - np.array(setup.geometry.beam_vector)
     return np.linalg.norm(s, axis=-1) / (setup.wavelength * 1e10)
-
-
-def direct_beam(geometry: Geometry) -> tuple[float, float] | None:
-    """Return where the beam meets the detector plane, along fast and slow, m.
-
-    Not `Fbeam` and `Sbeam`, which follow C: there a two-theta swing is left out.
-    None when the beam does not meet the plane.
-    """
-    towards = dot(geometry.beam_vector, geometry.odet_vector)
-    from_crystal = dot(geometry.pix0_vector, geometry.odet_vector)
-    if towards * from_crystal <= 0.0:
-        return None
-    t = from_crystal / towards
-    x, y, z = (t * b - p for b, p in zip(geometry.beam_vector, geometry.pix0_vector))
-    offset = (x, y, z)
-    return dot(geometry.fdet_vector, offset), dot(geometry.sdet_vector, offset)

@@ -24,13 +24,9 @@ from .amounts import (
 from .cell import Cell, resolve_cell
 from .exact_geometry import exact_geometry
 from .geometry import Geometry, resolve_geometry
-from .random_numbers import (
-    Generator,
-    mosaic_umats,
-    random_misset_rad,
-    uniform_misset_rad,
-)
-from .sources import Sources, check_exact, resolve_sources
+from .random_numbers import Generator, mosaic_umats, random_misset_rad
+from .shadow import rendered_mask
+from .sources import Sources, resolve_sources
 from .steps import (
     Mosaicity,
     Sensor,
@@ -340,7 +336,7 @@ def resolve(experiment: Experiment) -> Setup:
         structure_factors=experiment.structure_factors,
         geometry=geometry,
         bounds=detector.bounds,
-        mask=detector.mask,
+        mask=rendered_mask(detector, geometry),
         shape=crystal.shape,
         fudge=crystal.fudge,
         polarization=beam.polarization,
