@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .formats.png import write_png
     from .formats.registry import read_image
     from .formats.smv import SmvImage, read_smv, write_smv
+    from .formats.spectrum_file import read_spectrum
     from .formats.textfiles import read_matrix, read_sources, read_stol
     from .formats.tiff import read_tiff, write_tiff
     from .images.counts import counts_image
@@ -70,6 +71,7 @@ _HOME = {
     "read_smv": "formats.smv",
     "read_mtz": "factors.reflection_file",
     "read_sources": "formats.textfiles",
+    "read_spectrum": "formats.spectrum_file",
     "read_stol": "formats.textfiles",
     "read_tiff": "formats.tiff",
     "structure_factors_from_model": "factors.atomic_model",
@@ -113,6 +115,7 @@ __all__ = [
     "read_mtz",
     "read_smv",
     "read_sources",
+    "read_spectrum",
     "read_stol",
     "read_tiff",
     "structure_factors_from_model",

@@ -64,7 +64,10 @@ class Simulation(Experiment):
     crystal, structure_factors, beam, detector, goniometer, sampling
         The models.
     model
-        "c": nanoBragg's arithmetic with its oddities.
+        "c": nanoBragg's arithmetic with its oddities; "physical": the same experiment
+        without them.
+    warnings
+        What reading a command line or a file warned about, one sentence each.
     backgrounds
         Amorphous materials in the beam, for `render_background`.
     """

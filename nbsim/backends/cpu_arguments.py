@@ -135,9 +135,7 @@ def tile_scratch() -> np.ndarray:
 class Lookup(NamedTuple):
     """A lookup's arguments, its table and the constant factor of its F^2."""
 
-    arguments: (
-        SingleF | TableF | TableF32 | SpectralF | CubicF | CubicElseNearestF
-    )
+    arguments: SingleF | TableF | TableF32 | SpectralF | CubicF | CubicElseNearestF
     table: np.ndarray
     factor: float
 

@@ -30,7 +30,10 @@ class Experiment:
     crystal, structure_factors, beam, detector, goniometer, sampling
         The models.
     model
-        "c": nanoBragg's arithmetic with its oddities.
+        "c": nanoBragg's arithmetic with its oddities; "physical": the same experiment
+        without them.
+    warnings
+        What reading a command line or a file warned about, one sentence each.
     backgrounds
         Amorphous materials in the beam; `Simulation.render_background` adds them up.
     """
@@ -42,6 +45,7 @@ class Experiment:
     goniometer: Goniometer = Goniometer()
     sampling: Sampling = Sampling()
     model: str = "c"
+    warnings: tuple[str, ...] = ()
     backgrounds: tuple[Background, ...] = ()
 
     def __post_init__(self) -> None:

@@ -15,8 +15,9 @@ import numpy as np
 from ..model.background import Background
 from ..model.models import Beam
 from ..model.validate import Roi
+from .amounts import AVOGADRO, R_E_SQR
 from .geometry import Geometry
-from .run import AVOGADRO, R_E_SQR, Setup
+from .run import Setup
 from .sources import Sources
 
 #: s in 1/m of the number 1 in a table.

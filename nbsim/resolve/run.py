@@ -24,9 +24,14 @@ from .amounts import (
 from .cell import Cell, resolve_cell
 from .exact_geometry import exact_geometry
 from .geometry import Geometry, resolve_geometry
-from .random_numbers import Generator, mosaic_umats, random_misset_rad
+from .random_numbers import (
+    Generator,
+    mosaic_umats,
+    random_misset_rad,
+    uniform_misset_rad,
+)
 from .shadow import rendered_mask
-from .sources import Sources, resolve_sources
+from .sources import Sources, check_exact, resolve_sources
 from .steps import (
     Mosaicity,
     Sensor,
