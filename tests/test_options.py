@@ -8,6 +8,7 @@ import re
 import string
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,12 +25,16 @@ from nbsim import (
     read_mtz,
     structure_factors_from_model,
 )
+<<<<<<< HEAD
 from nbsim.command.outputs import PIXELS
 from nbsim.formats.registry import image_formats
+=======
+from nbsim.errors import FileError
+>>>>>>> c3de3cf (A drop-in for the C program: its name, -lenient, a missing matrix, what C would misread (issue 12, 19 21 22))
 from nbsim.model.experiment import MODEL_CLASSES, Experiment
 from nbsim.options import GROUPS, OPTIONS, OptionError, build_parser, parse
 from nbsim.options.collector import Collector
-from nbsim.options.command_line import Output, read_command_line
+from nbsim.options.command_line import Output, misread_by_c, read_command_line
 from nbsim.options.schema import option as row
 
 REAL_OPTIONS = [option for option in OPTIONS if not option.instead]
@@ -498,6 +503,9 @@ def test_names_in_conditions_are_options():
         assert {*option.needs, *option.overruled_by} <= names - {option.name}
 
 
+CHANGES_NOTHING = re.compile(r"-(\w+) changes nothing .*")
+
+
 @pytest.mark.parametrize(
     "line, warning",
     [
@@ -589,10 +597,10 @@ def test_an_option_that_changes_nothing_says_so(line, warning, tmp_path):
     (tmp_path / "s.txt").write_text("-10 0 0 1 1e-10\n")
     line = line.format(s=tmp_path / "s.txt")
     command = read_command_line(f"-cell 70 -default_F 1 {line}", Experiment)
-    assert command.warnings == (() if warning is None else (warning,))
+    said = [w for w in command.warnings if CHANGES_NOTHING.fullmatch(w)]
+    assert said == ([] if warning is None else [warning])
 
 
-CHANGES_NOTHING = re.compile(r"-(\w+) changes nothing .*")
 #: Options that say of some lines that they change nothing, with values to try.
 CONDITIONAL = {
     **{name: "7.5" for name in ("Xbeam", "Ybeam", "Xclose", "Yclose", "ORGX", "ORGY")},
@@ -749,3 +757,75 @@ def test_importing_options_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def warnings_of(line):
+    return read_command_line(
+        f"-cell 70 -default_F 1 -nonoise {line}", Experiment
+    ).warnings
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("-twotheta 15 -twotheta_axis 0 1 0", "a two-theta of 0 degrees"),
+        ("-twotheta_axis 1 0 0", "a two-theta of 1 degrees"),
+        ("-twotheta_axis 0 1 0 -twotheta 15", None),
+        ("-twotheta_axis 0 1 0", None),
+        ("-misset random -misset_seed 7", "turns the crystal by 7 degrees"),
+        ("-misset_seed 7 -misset random", None),
+    ],
+)
+def test_what_nanobragg_reads_otherwise(line, said):
+    found = [w for w in warnings_of(line) if w.startswith("nanoBragg takes ")]
+    assert found == misread_by_c(line.split())
+    assert len(found) == (said is not None)
+    assert said is None or said in found[0]
+
+
+LENIENT = "-verbose -convention MOSFLM -N 36 47 29 -interpolate 0 -oversample_thick 0"
+
+
+@pytest.mark.parametrize("line", [LENIENT, "-pivot SAMPLE", "-verbose"])
+def test_lenient_skips_what_nanobragg_skips(line, monkeypatch):
+    with pytest.raises(OptionError):
+        parse(line.split())
+    skipped = [v[0] for n, v in parse(["-lenient", *line.split()]) if n == "skipped"]
+    monkeypatch.setenv("NBSIM_LENIENT", "1")
+    (warning,) = warnings_of(line)
+    assert warning == (
+        f"skipped, as nanoBragg skips what it does not know: {' '.join(skipped)}"
+    )
+
+
+def test_lenient_keeps_what_it_understands():
+    command = read_command_line(f"-cell 70 -default_F 1 -lenient {LENIENT}", Experiment)
+    assert (command.simulation.crystal.Na, command.simulation.crystal.Nc) == (36, 36)
+    assert command.simulation.sampling.interpolate is True
+    assert "-verbose -convention MOSFLM 47 29 0 0" in command.warnings[0]
+    with pytest.raises(OptionError, match="the number of unit cells must be"):
+        parse(["-lenient", "-N", "many"])
+
+
+def test_missing_matrix_beside_a_cell(tmp_path):
+    path = tmp_path / "none.mat"
+    (warning,) = warnings_of(f"-mat {path}")
+    assert warning == (
+        f"-mat {path}: there is no such file; the cell has its standard orientation, "
+        "as in nanoBragg"
+    )
+    path.write_text("1 2 3")
+    with pytest.raises(FileError, match="none.mat"):
+        warnings_of(f"-mat {path}")
+
+
+@pytest.mark.parametrize("name", ["nanoBragg", "nanobragg", "nanoBraggCUDA"])
+def test_help_of_a_link_names_the_link(name, tmp_path):
+    (tmp_path / name).symlink_to(Path(sys.executable).with_name("nbsim"))
+    done = subprocess.run([tmp_path / name, "-help"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith(f"usage: {name} [-mat FILE]")
+
+
+def test_help_satisfies_scripts_that_look_for_the_c_program():
+    assert "usage: nanobragg" in build_parser().format_help().lower()

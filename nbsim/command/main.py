@@ -88,12 +88,18 @@ def _run(words: list[str]) -> None:
     events = parse(words)
     chosen = dict(events)
     if "help" in chosen:
-        say([build_parser().format_help().rstrip()])
+        say([build_parser(_own_name()).format_help().rstrip()])
     elif "version" in chosen:
         say([f"nbsim {__version__}"])
     else:
         _allow_threads(chosen)
         _start(words, events)
+
+
+def _own_name() -> str:
+    """Return the name in the help: scripts ask for that of the C program."""
+    name = os.path.basename(sys.argv[0])
+    return name if name.lower().startswith("nanobragg") else "nbsim"
 
 
 def _start(words: list[str], events: Events) -> None:

@@ -18,6 +18,8 @@ class Collector:
         Fields by model, as rows name them in `Option.sets`.
     given
         The values of every option on the line, by its name; the last ones count.
+    read_by_c
+        By option: what nanoBragg.c would read there instead, as a sentence.
     notes, warnings
         What to tell the user.
     unasked
@@ -27,6 +29,7 @@ class Collector:
     def __init__(self) -> None:
         self.values: dict[str, dict[str, Any]] = defaultdict(dict)
         self.given: dict[str, tuple[Any, ...]] = {}
+        self.read_by_c: dict[str, str] = {}
         self.notes: list[str] = []
         self.warnings: list[str] = []
         self.unasked: list[str] = []

@@ -21,6 +21,7 @@ from ..model.structure_factors import StructureFactors
 from .collector import Collector
 from .crystal_files import CELL_FILES, crystal_factors, take_spectrum
 from .reader import EXACT, parse
+from .schema import shown
 
 DUMP_FILE = "Fdump.bin"
 
@@ -159,20 +160,43 @@ def read_command_line(args: str | Sequence[str], kind: type[Kind]) -> CommandLin
             headers[what] = read_header_image(files[name], what)
             _take_header(collected, headers[what], flip_Y=name == "mask")
             collected.notes.append(f"reading {files[name]}")
-    for name, values in events:
-        if name == "ignored":
-            spelling, instead = values
-            collected.warnings.append(
-                f"{spelling} is ignored, as by nanoBragg; use {instead}"
-            )
-        else:
-            collected.take(EXACT[name], values)
+    _take_all(collected, events)
+    skipped = [shown(values[0]) for name, values in events if name == "skipped"]
+    if skipped:
+        collected.warnings.append(
+            f"skipped, as nanoBragg skips what it does not know: {' '.join(skipped)}"
+        )
+    collected.warnings += collected.read_by_c.values()
     for name in collected.given:
         why = collected.idle(EXACT[name])
         if why:
             collected.warnings.append(f"-{name} changes nothing {why}")
     _check_unused_stols(collected)
     return _build(words, collected, headers, kind)
+
+
+def _take_all(collected: Collector, events: list[tuple[str, tuple]]) -> None:
+    for name, values in events:
+        if name == "ignored":
+            spelling, instead = values
+            collected.warnings.append(
+                f"{spelling} is ignored, as by nanoBragg; use {instead}"
+            )
+        elif name != "skipped":
+            collected.take(EXACT[name], values)
+
+
+def misread_by_c(words: Sequence[str]) -> list[str]:
+    """Return a sentence for each option that nanoBragg.c would read otherwise.
+
+    Raises
+    ------
+    OptionError
+        For a line that cannot be read here either.
+    """
+    collected = Collector()
+    _take_all(collected, parse(words))
+    return list(collected.read_by_c.values())
 
 
 def _build(
@@ -188,7 +212,7 @@ def _build(
             "or its orientation matrix, as in nbsim -mat A.mat -hkl P1.hkl -N 10"
         )
     if "mat" in collected.files:
-        crystal["A_matrix"] = read_matrix(collected.files["mat"])
+        _read_matrix(collected)
     take_spectrum(collected)
     factors = _structure_factors(collected)
     output = Output(**collected.values["output"])
@@ -202,8 +226,6 @@ def _build(
             f"-preview_noise {output.preview_noise}: there is no noise image to show "
             "with -nonoise"
         )
-    if "mat" in collected.files:
-        collected.notes.append(f"reading {collected.files['mat']}")
     if crystal.get("misset_deg") == "random":
         crystal.setdefault("misset_seed", output.seed)
     if "sourcefile" in collected.files:
@@ -234,6 +256,18 @@ def _build(
         warnings=tuple(collected.warnings),
         unasked=tuple(collected.unasked),
     )
+
+
+def _read_matrix(collected: Collector) -> None:
+    path, crystal = collected.files["mat"], collected.values["crystal"]
+    if "cell" in crystal and not os.path.exists(path):
+        collected.warnings.append(
+            f"-mat {path}: there is no such file; the cell has its standard "
+            "orientation, as in nanoBragg"
+        )
+        return
+    crystal["A_matrix"] = read_matrix(path)
+    collected.notes.append(f"reading {path}")
 
 
 def _check_sizes(headers: dict[str, SmvImage], shape: tuple[int, int]) -> None:

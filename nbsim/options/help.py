@@ -41,6 +41,7 @@ Computes the X-ray diffraction image of a perfect-lattice nanocrystal on an area
 detector, from the command line of nanoBragg. Writes the expected photons per
 pixel as raw floats, and as SMV images with and without photon noise."""
 
+USAGE = "[-mat FILE] [-cell A ...] [-hkl FILE] [-default_F F] [option ...]"
 EPILOG = """\
 Examples:
 
@@ -50,7 +51,8 @@ Examples:
 
 Options may be written with one dash or two, and most of them longer, as in
 nanoBragg: -detector_absorption is -detector_abs. Numbers such as -1e-5 are
-arguments. When an option is given twice, the last one counts.
+arguments. When an option is given twice, the last one counts. A link to this
+program may have another name (usage: nanoBragg -mat A.mat -hkl P1.hkl ...).
 
 Read and ignored with a warning, as nanoBragg ignores them:
 {ignored}
@@ -59,12 +61,18 @@ Exit status: 0 if everything went well, 1 if a file or the computation failed,
 2 if the command line or a value is wrong, 130 if it was interrupted."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return a parser that holds the help text; `reader.parse` reads command lines."""
+def build_parser(prog: str = "nbsim") -> argparse.ArgumentParser:
+    """Return a parser that holds the help text; `reader.parse` reads command lines.
+
+    Parameters
+    ----------
+    prog
+        Name of the program: that of a link such as nanoBragg, which scripts look for.
+    """
     ignored = [f"-{option.name}" for option in OPTIONS if option.instead]
     parser = argparse.ArgumentParser(
-        prog="nbsim",
-        usage="nbsim [-mat FILE] [-cell A ...] [-hkl FILE] [-default_F F] [option ...]",
+        prog=prog,
+        usage=f"{prog} {USAGE}",
         description=DESCRIPTION,
         epilog=EPILOG.format(ignored=_wrapped(" ".join(ignored), 80)),
         formatter_class=_HelpFormatter,

@@ -7,6 +7,7 @@ were given.
 """
 
 import difflib
+import os
 import re
 from collections.abc import Sequence
 
@@ -46,7 +47,8 @@ def parse(argv: Sequence[str]) -> list[tuple[str, tuple]]:
         dash, and its int, float or str values in command-line units, () for a flag.
         ``misset`` has three numbers or ("random",), ``cell`` one to six numbers. An
         option that nanoBragg ignores gives ("ignored", (spelling, what to use)).
-        With -h or -version anywhere, that event alone.
+        With -h or -version anywhere, that event alone. With -lenient anywhere, each
+        word that nanoBragg does not understand gives ("skipped", (word,)).
 
     Raises
     ------
@@ -60,11 +62,18 @@ def parse(argv: Sequence[str]) -> list[tuple[str, tuple]]:
     events = []
     rest = list(argv)
     before = ""
+    lenient = _is_lenient(argv)
     while rest:
         spelling = rest.pop(0)
         option = _option_of(spelling)
-        if option is None:
+        if option is None and not lenient:
             raise OptionError(_stray(spelling, before))
+        if option is None:
+            events.append(("skipped", (spelling,)))
+            continue
+        if lenient and _is_no_choice(option, rest):
+            events += [("skipped", (spelling,)), ("skipped", (rest.pop(0),))]
+            continue
         values = _read_arguments(option, spelling, rest)
         if option.instead:
             events.append(("ignored", (spelling, option.instead)))
@@ -72,6 +81,19 @@ def parse(argv: Sequence[str]) -> list[tuple[str, tuple]]:
             events.append((option.name, values))
         before = spelling
     return events
+
+
+def _is_lenient(argv: Sequence[str]) -> bool:
+    if os.environ.get("NBSIM_LENIENT", "0") not in ("", "0"):
+        return True
+    options = (_option_of(word) for word in argv)
+    return any(option is not None and option.name == "lenient" for option in options)
+
+
+def _is_no_choice(option: Option, rest: Sequence[str]) -> bool:
+    """Whether the next word is none of those that the option knows."""
+    choices = option.arguments[0].choices if option.arguments else ()
+    return bool(choices and rest and _is_value(rest[0]) and rest[0] not in choices)
 
 
 def _option_of(word: str) -> Option | None:

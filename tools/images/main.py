@@ -14,6 +14,7 @@ import numpy as np
 
 from nbsim.errors import FileError
 from nbsim.options import parse
+from nbsim.options.command_line import misread_by_c
 from nbsim.tools.both_programs import C_BIN, absolute_inputs, own_outputs
 from nbsim.tools.command import (
     DIVERGED,
@@ -179,6 +180,7 @@ def _run(words: list[str]) -> int:
     summary = _compared(c, py, options)
     if same_shape:
         summary.trace_command = _trace_command(options, extra, summary, folder)
+    summary.notes += misread_by_c(arguments)
     stale = phi_zero_step(c.printed)
     if stale and not carryover:
         summary.notes.append(_phi_zero_note(*stale))

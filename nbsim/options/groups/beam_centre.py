@@ -21,6 +21,15 @@ def _pix0_vector(words: Collector, *corner: float) -> None:
     words.set("detector", pix0_vector_mm=tuple(1000.0 * x for x in corner))
 
 
+def _twotheta_axis(words: Collector, *axis: float) -> None:
+    if axis[0] == words.values["detector"].get("twotheta_deg", 0.0):
+        return
+    words.read_by_c["twotheta"] = (
+        f"nanoBragg takes the first number of -twotheta_axis for -twotheta, too: there "
+        f"this line has a two-theta of {axis[0]:g} degrees; give -twotheta after it"
+    )
+
+
 #: Where model c takes the beam centre or nearest point from, along the fast and the
 #: slow axis: the first that is given counts.
 _CENTRES = {
@@ -237,6 +246,7 @@ OPTIONS = group(
         *vector("the vector"),
         sets=("detector", "twotheta_axis"),
         also=CUSTOM,
+        does=_twotheta_axis,
         default="0 1 0",
         c="twotheta_axis",
         c_note="its first number is also taken for -twotheta; here it is not (oddity "

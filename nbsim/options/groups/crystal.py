@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def _misset(words: Collector, *angles: float | str) -> None:
+    words.read_by_c.pop("misset", None)
     words.set("crystal", misset_deg="random" if len(angles) == 1 else angles)
 
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from ..collector import Collector
 
 
+def _twotheta(words: Collector, _: float) -> None:
+    words.read_by_c.pop("twotheta", None)
+
+
 def _count_is_forgotten(words: Collector) -> str:
     goniometer = words.values["goniometer"]
     # C quirk: a step without a range is two steps, whatever their number.
@@ -72,6 +76,7 @@ OPTIONS = group(
         number("DEGREES", "the twotheta angle"),
         sets=("detector", "twotheta_deg"),
         also=ABOUT_SAMPLE,
+        does=_twotheta,
         default="0",
         c="detector_twotheta",
         c_note=SETS_PIVOT,

@@ -16,6 +16,13 @@ def _not_random(words: Collector) -> str:
     return "" if random else "without -misset random"
 
 
+def _misset_seed(words: Collector, seed: int) -> None:
+    words.read_by_c["misset"] = (
+        f"nanoBragg takes -misset_seed for -misset, too: there this line turns the "
+        f"crystal by {seed} degrees about x and so on; give -misset after it"
+    )
+
+
 def _no_noise(words: Collector) -> str:
     crystal, output = words.values["crystal"], words.values["output"]
     turns = crystal.get("misset_deg") == "random" and "misset_seed" not in crystal
@@ -50,6 +57,7 @@ OPTIONS = group(
         "Seed of -misset random.",
         number("SEED", "the misset seed"),
         sets=("crystal", "misset_seed"),
+        does=_misset_seed,
         default="from the clock",
         c="misset_seed",
         c_note="also taken for -misset, which undoes a -misset random before it; here "

@@ -53,6 +53,14 @@ OPTIONS = group(
         python="Simulation.resolved",
     ),
     option(
+        "lenient",
+        "Skip words that nanoBragg does not understand, with a warning, instead of "
+        "stopping. So does the environment variable NBSIM_LENIENT=1.",
+        action=True,
+        prefixes=(),
+        c_note="skips them always, and silently",
+    ),
+    option(
         "threads",
         "Number of processor threads. The image does not depend on it.",
         number(
