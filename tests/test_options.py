@@ -25,12 +25,9 @@ from nbsim import (
     read_mtz,
     structure_factors_from_model,
 )
-<<<<<<< HEAD
 from nbsim.command.outputs import PIXELS
-from nbsim.formats.registry import image_formats
-=======
 from nbsim.errors import FileError
->>>>>>> c3de3cf (A drop-in for the C program: its name, -lenient, a missing matrix, what C would misread (issue 12, 19 21 22))
+from nbsim.formats.registry import image_formats
 from nbsim.model.experiment import MODEL_CLASSES, Experiment
 from nbsim.options import GROUPS, OPTIONS, OptionError, build_parser, parse
 from nbsim.options.collector import Collector

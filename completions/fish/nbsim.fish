@@ -197,6 +197,7 @@ complete -c nbsim -n _shtab_nbsim_using -o help -s h -d 'Print this text and sto
 complete -c nbsim -n _shtab_nbsim_using -o version -d 'Print the version and stop'
 complete -c nbsim -n _shtab_nbsim_using -o example -xka "(__fish_complete_directories)" -d 'Write the input files of a small example to a new folder, with the command line that belongs to them, and render it there'
 complete -c nbsim -n _shtab_nbsim_using -o show_config -xka "text json" -d 'Print every parameter as it would be used, and stop'
+complete -c nbsim -n _shtab_nbsim_using -o lenient -d 'Skip words that nanoBragg does not understand, with a warning, instead of stopping'
 complete -c nbsim -n _shtab_nbsim_using -o threads -x -d 'Number of processor threads'
 complete -c nbsim -n _shtab_nbsim_using -o device -xka "auto cpu cuda" -d 'Where to render'
 complete -c nbsim -n _shtab_nbsim_using -o warm_cache -d 'Compile every kernel for this processor, so that no later run has to, and stop'
