@@ -10,6 +10,7 @@ from ..backends.protocol import Result
 from ..options.command_line import CommandLine, read_command_line
 from ..simulation import Simulation
 from . import report
+from .dark import image_warning
 from .outputs import make_images, outputs_to_write, write_all
 from .printout import check_pixel, pixel_blocks
 from .progress import standard_bar
@@ -67,6 +68,8 @@ def render(words: Sequence[str]) -> None:
     _trace(command)
     result = _run(command)
     _warn_all(report.render_warnings(command.simulation, result))
+    if wrong := image_warning(command.simulation.setup, result.image):
+        warn(wrong)
     for block in pixel_blocks(command, result):
         say(block)
     images = make_images(command, result)
