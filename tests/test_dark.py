@@ -20,7 +20,7 @@ DARK = "the image is 0 everywhere: "
         ("-mask {dark}", DARK + "region of interest and mask leave no pixel"),
         ("-fluence 0", DARK + "the fluence is 0"),
         (
-            "-dmin 1000 -twotheta 20",
+            "-dmin 1000 -Xbeam -50",
             DARK + "-dmin 1000 leaves out all of the detector, which begins",
         ),
         ("-oversample_thick", DARK + "-oversample_thick without a thickness"),
