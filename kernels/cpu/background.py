@@ -7,8 +7,8 @@ A row of pixels is rendered in blocks, in three steps for every subpixel and sou
 where its rays go (vectorised), F by table (one pixel after the other), and the product
 (vectorised). A pixel's terms are added in C's order, so that all threads give the same.
 
-The table is one cubic polynomial about the middle of each interval. Model c has the
-four-point polynomials of C there, model physical monotone cubics (`resolve.background`).
+The table is one cubic polynomial about the middle of each interval: C's four-point
+polynomials in model c, monotone cubics in model physical (`resolve.background`).
 """
 
 import math
@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from ..jit import entry, scalar
-from ..reference.vectors import rotate_axis
+from ..reference.detector import pixel_position
 from .intrinsics import vector_loop
 
 # Nobody calls these from C; several Python threads run them at once.
@@ -75,19 +75,12 @@ def flat_rays(first, slow, subpixel, det, x, y, z, omega):
 def curved_rays(first, slow, subpixel, det, x, y, z, omega):
     """The same for a detector whose pixels are all at one distance."""
     along_fast, along_slow, oversample = subpixel
-    pixel, radius = det.pixel_size, det.distance
+    pixel = det.pixel_size
     size = pixel / oversample
-    fast_axis, slow_axis = components(det.fdet_vector), components(det.sdet_vector)
-    corner, beam = components(det.pix0_vector), components(det.beam_vector)
-    on_beam = (radius * beam[0], radius * beam[1], radius * beam[2])
     Sdet = size * (slow * oversample + along_slow) + size / 2.0
     for i in range(x.size):
         Fdet = size * ((first + i) * oversample + along_fast) + size / 2.0
-        py = Fdet * fast_axis[1] + Sdet * slow_axis[1] + corner[1]
-        pz = Fdet * fast_axis[2] + Sdet * slow_axis[2] + corner[2]
-        # C quirk: y and z of the flat position are the angles.
-        turned = rotate_axis(on_beam, slow_axis, py / radius)
-        place = rotate_axis(turned, fast_axis, pz / radius)
+        place = pixel_position(Fdet, Sdet, 0.0, det)
         path = math.sqrt(
             place[0] * place[0] + place[1] * place[1] + place[2] * place[2]
         )

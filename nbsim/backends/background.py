@@ -109,10 +109,15 @@ def kernel_arguments(run: BackgroundRun, place: Place) -> tuple:
         detector_thickstep=0.0,
         detector_thicksteps=1,
         detector_mu=0.0,
+        exact=place.exact,
+        layer_offset=0.0,
+        Fclose=geometry.Fclose,
+        Sclose=geometry.Sclose,
     )
     beam = BeamArgs(
         incident=np.ascontiguousarray(sources.incident),
         wavelength=np.ascontiguousarray(sources.wavelengths, dtype=np.float64),
+        share=np.ones(len(run.weights)),
         polar_vector=np.array(geometry.polar_vector),
         polarization=place.polarization,
         nopolar=place.nopolar,

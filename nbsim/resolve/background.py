@@ -36,6 +36,8 @@ class Place(NamedTuple):
         See their classes.
     polarization, nopolar, curved, point_pixel
         As in `Beam` and `Detector`.
+    exact
+        Whether the geometry is that of model physical.
     bounds
         Pixels to render: xmin, xmax, ymin, ymax, inclusive, inside the image.
     mask
@@ -48,6 +50,7 @@ class Place(NamedTuple):
     nopolar: bool
     curved: bool
     point_pixel: bool
+    exact: bool
     bounds: Roi
     mask: np.ndarray | None
 
@@ -61,6 +64,7 @@ class Place(NamedTuple):
             setup.flags.nopolar,
             setup.flags.curved,
             setup.flags.point_pixel,
+            setup.physical,
             setup.bounds,
             setup.mask,
         )
@@ -161,7 +165,7 @@ def resolve_background(
     molecules = _molecules(background, beam, model, warnings)
     weights = np.array(sources.weights, np.float64)
     if model == "physical":
-        weights = weights * (len(weights) / weights.sum())
+        weights = np.array(sources.shares, np.float64)
     steps = len(weights) * background.oversample**2
     return BackgroundRun(
         table=scattering,
