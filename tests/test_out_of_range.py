@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The warning of a run whose interpolation ran out of the list."""
 
+import dataclasses
 import math
 import re
 
 import numpy as np
 import pytest
 
-from nbsim import Simulation, StructureFactors
+from nbsim import Simulation, StructureFactors, write_fdump
 from nbsim.command.main import main
 from nbsim.trace import out_of_range
 
@@ -68,3 +69,51 @@ def test_command_prints_it(few, capsys):
 def test_missing_indices(x, text):
     factors = StructureFactors(np.ones((9, 99, 99)), -4, -50, -50)
     assert f"it needs {text}" in out_of_range._missing((x, 0.0, 0.0), factors)
+
+
+@pytest.mark.parametrize("axis, low, high", [(0, -18, 37), (1, -28, 28), (2, -28, 28)])
+def test_edge_of_the_list_is_where_the_scalar_kernel_has_it(axis, low, high):
+    """A few roundings decide there; the loops over tiles round differently."""
+    from nbsim.kernels.reference.pixel_cpu import render_pixel
+
+    F = np.arange(60 * 61 * 61, dtype=float).reshape(60, 61, 61)
+    factors = StructureFactors(F, h_min=-20, k_min=-30, l_min=-30, hkls=F.size)
+    draw = np.random.default_rng(axis).uniform
+    ended = []
+    for _ in range(12):
+        simulation = Simulation.from_args(
+            f"-cell 100 50 60 -default_F 1 -N 3 -interpolate -oversample 1 "
+            f"-lambda {draw(1, 2)} -distance 100 -denzo -pixel 0.5 -detpixels 1 "
+            f"-Xbeam {draw(20, 60)} -Ybeam {draw(20, 60)} -misset 10 20 {draw(1, 99)}"
+        )
+        simulation = dataclasses.replace(simulation, structure_factors=factors)
+        index = simulation.trace(0, 0).values["hkl_frac"][axis]
+        cell = list(simulation.crystal.cell)
+        cell[axis] *= (high if index > 0.0 else low) / index
+        for _ in range(6):
+            cell[axis] = math.nextafter(cell[axis], math.inf)
+            crystal = dataclasses.replace(simulation.crystal, cell=tuple(cell))
+            result = dataclasses.replace(simulation, crystal=crystal).run(backend="cpu")
+            image = np.zeros(1, np.float32)
+            still, _ = render_pixel(0, True, False, *result.solid_angles, image)
+            assert (result.out_of_range is None) == still
+            assert result.image[0, 0] == image[0]
+            ended.append(not still)
+    assert True in ended and False in ended
+
+
+def test_edge_where_the_fast_kernel_alone_leaves_the_list(
+    tmp_path, monkeypatch, capsys
+):
+    """This was an IndexError after the rendering."""
+    monkeypatch.chdir(tmp_path)
+    F = np.ones((60, 61, 61))
+    factors = StructureFactors(F, h_min=-20, k_min=-30, l_min=-30, hkls=F.size)
+    write_fdump("d.bin", factors)
+    line = (
+        "-cell 143.09399010892852 50 60 90 90 90 -dump d.bin -N 3 -interpolate "
+        "-oversample 1 -lambda 1.2681026987730653 -distance 100 -denzo -pixel 0.5 "
+        "-detpixels 1 -Xbeam 26.76768047898647 -Ybeam 59.0109251430777 -device cpu"
+    )
+    assert main(line.split()) == 0
+    assert "interpolation ended" not in capsys.readouterr().err

@@ -104,9 +104,9 @@ def test_little_is_interpolated_in_vain(monkeypatch):
     interpolated = []
 
     class Watched(driver.CpuBackend):
-        def __call__(self, start, stop, interpolate):
+        def __call__(self, start, stop, interpolate, tell):
             interpolated.append((stop - start) * interpolate)
-            return super().__call__(start, stop, interpolate)
+            return super().__call__(start, stop, interpolate, tell)
 
     monkeypatch.setattr(driver, "CpuBackend", Watched)
     simulation = simulate("-N 5 -interpolate -oversample 1", box=1)

@@ -90,3 +90,52 @@ def test_number_of_threads_does_not_change_the_image():
     one = simulation.render(backend="cpu", threads=1)
     assert np.array_equal(simulation.render(backend="cpu"), one)
     assert one.max() > 0
+
+
+#: Renders, forks, and says what becomes of the child that renders too.
+FORKING = f"""
+import multiprocessing, os, sys
+from nbsim import Simulation
+
+def maximum(line):
+    return float(Simulation.from_args(line).render(backend="cpu").max())
+
+if __name__ == "__main__":
+    line = {LINES[0]!r}
+    before = maximum(line) if sys.argv[1] == "after" else None
+    with multiprocessing.get_context(sys.argv[2]).Pool(2) as pool:
+        try:
+            found = pool.map(maximum, [line] * 3)
+        except RuntimeError as error:
+            print(error)
+        else:
+            assert set(found) == {{maximum(line)}}
+            print("equal")
+"""
+
+
+@pytest.mark.parametrize(
+    "when, method, layer, expected",
+    [
+        ("after", "fork", "omp", "forkserver"),
+        ("before", "fork", "omp", "equal"),
+        ("after", "fork", "workqueue", "equal"),
+        ("after", "forkserver", "omp", "equal"),
+        ("after", "spawn", "omp", "equal"),
+    ],
+)
+def test_processes(tmp_path, when, method, layer, expected):
+    """GNU OpenMP ends a forked process that uses it; a pool would wait for ever."""
+    (tmp_path / "forking.py").write_text(FORKING)
+    done = subprocess.run(
+        [sys.executable, "forking.py", when, method],
+        cwd=tmp_path,
+        env={**os.environ, "NUMBA_THREADING_LAYER": layer},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if "could be loaded" in done.stderr:
+        pytest.skip(f"this numba has no {layer} layer")
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout

@@ -13,8 +13,23 @@ from ..jit import LANE_OPTIONS, lanes, lanes_inline
 from .intrinsics import vector_loop, weighted_cube
 from .lanes import TILE, TWO52, cell_at, element_at, is_dark, nearest, spot
 
+#: So close to the edge of the list the scalar formula decides who is outside: an index
+#: is rounded differently there. More than the rounding of any index up to 10^6.
+DOUBT = 2.0**-30
 # Places of the rows of scratch.
 TERM, TH, TK, TL, PLACE = (row * TILE for row in range(5))
+
+
+def doubt(lookup):
+    """Return how far inside the list an index must be."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(doubt, jit_options=LANE_OPTIONS, inline="always")
+def _doubt(lookup):
+    if lookup.instance_class is params.CubicF:
+        return lambda lookup: DOUBT
+    return lambda lookup: 0.0  # nothing depends on one pixel being outside
 
 
 def fallback(h, h0, low, count, lookup):
@@ -37,13 +52,14 @@ def fallback(h, h0, low, count, lookup):
 def _fallback(h, h0, low, count, lookup):
     if lookup.instance_class is params.CubicF:
         return lambda h, h0, low, count, lookup: h
-    return lambda h, h0, low, count, lookup: min(max(h0, low), low + count - 1.0)
+    return lambda h, h0, low, count, lookup: min(low + count - 1.0, max(low, h0))
 
 
 @lanes_inline
 def first_of_four(h, low, count):
     """Return the first of the points that are interpolated, counted from the list's."""
-    return min(max(np.floor(h) - low - 1.0, 0.0), count - 4.0)
+    # The order of the arguments keeps what is no number inside as well.
+    return min(count - 4.0, max(0.0, np.floor(h) - low - 1.0))
 
 
 def term_of_list(total, i, h0, k0, l0, term, inside, lookup):
@@ -103,6 +119,7 @@ def cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, shape, lookup,
     h_min, k_min, l_min = lookup.h_min, lookup.k_min, lookup.l_min
     h_range, k_range, l_range = lookup.h_range, lookup.k_range, lookup.l_range
     h_stride = k_range * l_range
+    edge = doubt(lookup)
     for i in range(n):
         h = ax * sx[i] + ay * sy[i] + az * sz[i]
         k = bx * sx[i] + by * sy[i] + bz * sz[i]
@@ -112,12 +129,12 @@ def cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, shape, lookup,
         l0 = nearest(l, shape, lookup)
         dh, dk, dl = h - h0, k - k0, l - l0
         inside = (
-            (h - h_min + 3.0 <= h_range)
-            & (h - 2.0 >= h_min)
-            & (k - k_min + 3.0 <= k_range)
-            & (k - 2.0 >= k_min)
-            & (l - l_min + 3.0 <= l_range)
-            & (l - 2.0 >= l_min)
+            (h - h_min + (3.0 + edge) <= h_range)
+            & (h - (2.0 + edge) >= h_min)
+            & (k - k_min + (3.0 + edge) <= k_range)
+            & (k - (2.0 + edge) >= k_min)
+            & (l - l_min + (3.0 + edge) <= l_range)
+            & (l - (2.0 + edge) >= l_min)
         )
         dark = is_dark(dh, dk, dl, shape) and not water
         fallen = 1.0 if (keep[i] != 0.0) & (not dark) & (not inside) else 0.0

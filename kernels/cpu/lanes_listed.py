@@ -19,11 +19,12 @@ TERM, PLACE, F_CELL, SKIP = (row * TILE for row in range(4))
 def place_in_table(h, k, l, lookup):
     """Return the number of F's element plus 2^52 (`element_at`).
 
-    Outside the list it is the nearest element there is, and negative.
+    Outside the list it is the nearest element there is, and negative. Of an index that
+    is no number it is the first: the order of the arguments decides.
     """
-    p = min(max(h, lookup.h_min), lookup.h_max)
-    q = min(max(k, lookup.k_min), lookup.k_max)
-    r = min(max(l, lookup.l_min), lookup.l_max)
+    p = min(lookup.h_max, max(lookup.h_min, h))
+    q = min(lookup.k_max, max(lookup.k_min, k))
+    r = min(lookup.l_max, max(lookup.l_min, l))
     place = p * lookup.h_stride + (q * lookup.k_stride + (r + lookup.base))
     return -place if (p != h) | (q != k) | (r != l) else place
 

@@ -23,8 +23,9 @@ from . import lanes_geometry as geometry
 from .intrinsics import advanced, call_at, pointer_to
 from .lanes import SCRATCH_ROWS, TILE
 
-#: Larger than any rank.
-NEVER = 1 << 62
+#: Orientations of one call of the innermost loop: some milliseconds, after which it is
+#: seen whether to stop. Whole blocks of `lanes_single.FLUSH`.
+AT_ONCE = 4096
 
 # Where the rows of a tile are, one per quantity. Pixel indices, unit vector to the
 # pixel, its distance:
@@ -38,6 +39,8 @@ OMEGA, CAPTURE, POLAR, WEIGHT, FELL = (row * TILE for row in range(12, 17))
 SCRATCH = 17 * TILE
 TILE_SIZE = SCRATCH + SCRATCH_ROWS * TILE
 TILE_BYTES = TILE_SIZE * 8
+#: Three vectors of float64.
+CELL_BYTES = 72
 
 #: The innermost loop: its address and arguments; see `lanes.add_terms`.
 LOOP = np.dtype(
@@ -50,6 +53,8 @@ LOOP = np.dtype(
         ("running", np.int64),  # whether the loop itself applies factor and weight
         # Address of the cells for the first evaluation, which sets it to 0; or 0.
         ("first_cells", np.int64),
+        # Set to 1 by another thread, it ends the call without an image.
+        ("stopped", np.int64),
     ]
 )
 
@@ -80,37 +85,42 @@ def directions(tile, layer, sub, n, run, rare):
 
 
 @lanes
-def accumulate(tile, sums, n, cell_vectors, run, loop):
-    """Call the innermost loop, which adds to the row `sums`."""
+def accumulate(tile, sums, n, cell_vectors, run, loop, done):
+    """Call the innermost loop, which adds to the row `sums`; count orientations."""
     cells = cell_vectors.ctypes.data
     if loop.first_cells != 0:
         cells = np.uint64(loop.first_cells)
         loop.first_cells = 0
-    return call_at(
-        loop.function,
-        (
-            advanced(tile, SX),
-            advanced(tile, SY),
-            advanced(tile, SZ),
-            sums,
-            advanced(tile, WEIGHT),
-            advanced(tile, KEEP),
-            advanced(tile, FELL),
-            advanced(tile, SCRATCH),
-            n,
-            cells,
-            cell_vectors.shape[0],
-            loop.shape,
-            loop.lookup,
-            loop.table,
-            loop.factor,
-            np.int64(run.has_water),
-        ),
-    )
+    for m in range(0, cell_vectors.shape[0], AT_ONCE):
+        if loop.stopped != 0:
+            return
+        orientations = min(AT_ONCE, cell_vectors.shape[0] - m)
+        call_at(
+            loop.function,
+            (
+                advanced(tile, SX),
+                advanced(tile, SY),
+                advanced(tile, SZ),
+                sums,
+                advanced(tile, WEIGHT),
+                advanced(tile, KEEP),
+                advanced(tile, FELL),
+                advanced(tile, SCRATCH),
+                n,
+                cells + np.uint64(m * CELL_BYTES),
+                orientations,
+                loop.shape,
+                loop.lookup,
+                loop.table,
+                loop.factor,
+                np.int64(run.has_water),
+            ),
+        )
+        done[0] += orientations
 
 
 @lanes
-def accumulate_rare(tile, n, cell_vectors, run, loop):
+def accumulate_rare(tile, n, cell_vectors, run, loop, done):
     """As `accumulate`, with what few runs need: running products and dmin."""
     weight, keep = advanced(tile, WEIGHT), advanced(tile, KEEP)
     capture, polar = advanced(tile, CAPTURE), advanced(tile, POLAR)
@@ -126,7 +136,7 @@ def accumulate_rare(tile, n, cell_vectors, run, loop):
     copy = advanced(tile, RAY_SUM)
     for i in range(n):
         copy[i] = total[i]
-    accumulate(tile, copy, n, cell_vectors, run, loop)
+    accumulate(tile, copy, n, cell_vectors, run, loop, done)
     for i in range(n):
         total[i] = copy[i] if keep[i] != 0.0 else total[i]
     if first_cells != 0 and keep[0] == 0.0:
@@ -134,7 +144,7 @@ def accumulate_rare(tile, n, cell_vectors, run, loop):
 
 
 @lanes
-def accumulate_ray(tile, n, ray, share, cell_vectors, run, loop):
+def accumulate_ray(tile, n, ray, share, cell_vectors, run, loop, done):
     """As `accumulate`, for model physical: a ray's sum gets its own weight.
 
     Parameters
@@ -151,7 +161,7 @@ def accumulate_ray(tile, n, ray, share, cell_vectors, run, loop):
     geometry.ray_weights(
         dx, dy, dz, omega, capture, incident, E_in, B_in, share, n, run, weight
     )
-    accumulate(tile, sums, n, cell_vectors, run, loop)
+    accumulate(tile, sums, n, cell_vectors, run, loop, done)
     keep, total = advanced(tile, KEEP), advanced(tile, TOTAL)
     geometry.add_rays(sums, weight, keep, loop.factor, n, run, total)
 
@@ -160,6 +170,8 @@ def render_tile(
     first,
     n,
     tile,
+    done,
+    fell_out,
     runs,
     loops,
     active,
@@ -173,12 +185,13 @@ def render_tile(
 ):
     """Render the ranks `first` ... `first` + `n` - 1, at most TILE.
 
-    Arguments as in `render_tiles`, except `tile`, a pointer to one tile of scratch.
+    Arguments as in `render_tiles`, but pointers: `tile` to one tile of scratch, `done`
+    to the tile's number, `fell_out` to that of the first rank.
 
     Returns
     -------
     int
-        The first of them that left the list while interpolating, or NEVER.
+        Nothing of interest.
     """
     run, loop = runs[0], loops[0]
     dx, dy, dz = advanced(tile, DX), advanced(tile, DY), advanced(tile, DZ)
@@ -214,6 +227,8 @@ def render_tile(
                 if run.detector_thick > 0.0 or run.oversample_thick:
                     geometry.absorbed_fractions(layer, dx, dy, dz, n, run, capture)
             for source in range(incident.shape[0]):
+                if loop.stopped != 0:
+                    return 0
                 ray = row_of(incident, source)
                 geometry.scattering_vectors(
                     dx, dy, dz, ray, wavelength[source], n, sx, sy, sz
@@ -226,8 +241,9 @@ def render_tile(
                 if rare is not None:
                     if run.per_ray:
                         vectors = ray, E_in, B_in
+                        weight = share[source]
                         accumulate_ray(
-                            tile, n, vectors, share[source], cell_vectors, run, loop
+                            tile, n, vectors, weight, cell_vectors, run, loop, done
                         )
                         continue
                 if polar_missing or run.oversample_polar:
@@ -235,16 +251,17 @@ def render_tile(
                         dx, dy, dz, ray, E_in, B_in, n, run, keep, polar
                     )
                 if rare is not None:
-                    accumulate_rare(tile, n, cell_vectors, run, loop)
+                    accumulate_rare(tile, n, cell_vectors, run, loop, done)
                 else:
-                    accumulate(tile, total, n, cell_vectors, run, loop)
+                    accumulate(tile, total, n, cell_vectors, run, loop, done)
+    if loop.stopped != 0:
+        return 0
     geometry.store_photons(
         fast, slow, total, capture, polar, omega, n, run, loop, image
     )
     for i in range(n):
-        if fell[i] != 0.0:
-            return first + i
-    return NEVER
+        fell_out[i] = fell[i] != 0.0
+    return 0
 
 
 @entry(parallel=True)
@@ -253,6 +270,8 @@ def render_tiles(
     stop,
     tile_function,
     scratch,
+    done,
+    fell_out,
     runs,
     loops,
     active,
@@ -263,7 +282,6 @@ def render_tiles(
     cell_vectors,
     rare,
     image,
-    fell,
 ):
     """Render ranks `start` to `stop` in parallel.
 
@@ -275,6 +293,12 @@ def render_tiles(
         Address of `render_tile`, compiled for these arguments.
     scratch
         (threads, TILE_SIZE) float64, overwritten.
+    done
+        float64, one element per tile, zeros: becomes the number of orientations that
+        its pixels have had, counted anew for each layer, subpixel and source.
+    fell_out
+        uint8, one element per rank: becomes 1 where an index outside the list was
+        evaluated while interpolating, or one so close that rounding decides.
     runs
         (1,) record of the run's numbers.
     loops
@@ -290,20 +314,20 @@ def render_tiles(
         products or weighted rays: numba leaves out what a None does not need.
     image
         float32, flat, detector pixels.
-    fell
-        int64, one element per tile: the first of its ranks that evaluated an index
-        outside the list while interpolating, or NEVER.
     """
     tiles = (stop - start + TILE - 1) // TILE
-    first_tile = scratch.ctypes.data
+    first_tile, first_done = scratch.ctypes.data, done.ctypes.data
+    first_fell_out = fell_out.ctypes.data
     for number in prange(tiles):
         first = start + number * TILE
-        fell[number] = call_at(
+        call_at(
             tile_function,
             (
                 first,
                 min(TILE, stop - first),
                 first_tile + get_thread_id() * TILE_BYTES,
+                first_done + number * 8,
+                first_fell_out + number * TILE,
                 runs,
                 loops,
                 active,

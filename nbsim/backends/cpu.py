@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..resolve.run import Setup
 from ..resolve.vectors import cross, unit
+from .apart import apart
 from .cpu_arguments import (
     cubic_lookup,
     narrowed,
@@ -19,8 +19,8 @@ from .cpu_arguments import (
     tile_scratch,
 )
 from .cpu_functions import LaneLoop, c_function, tile_types
-from .protocol import Clock
-from .thread_turns import parallel_turn
+from .protocol import Clock, Tell, ignore
+from .thread_turns import parallel
 
 if TYPE_CHECKING:
     from ..kernels.params import Job, Pixels
@@ -63,6 +63,9 @@ class CpuBackend:
         self._loops: dict[bool, LaneLoop] = {}
         self._scratch = tile_scratch()
         self._run = run_record(job, pixels)
+        rays = job.det.detector_thicksteps * job.det.oversample**2
+        rays *= len(job.beam.wavelength)
+        self._orientations = rays * len(job.xtal.cell_vectors)
         self._arguments = (
             pixels.active,
             job.beam.incident,
@@ -78,46 +81,76 @@ class CpuBackend:
         """Tell a clock about every launch from now on."""
         self._clock = clock
 
-    def turn(self) -> AbstractContextManager[object]:
-        """Return the context of numba's parallel loops."""
-        return parallel_turn()
-
-    def __call__(self, start: int, stop: int, interpolate: bool) -> int:
+    def __call__(
+        self, start: int, stop: int, interpolate: bool, tell: Tell = ignore
+    ) -> int:
         """Render ranks; see `Backend.__call__`."""
         ends = not self._job.sampling.keep_interpolating
         if interpolate and self._cubic is None and ends:
-            from ..kernels.reference.pixel_cpu import render_general
-
-            return render_general(
-                start, stop, True, *self._job, self._pixels, self._image
-            )
-        return self._render(start, stop, self._loop(interpolate).record)
+            return self._render_general(start, stop)
+        record = self._loop(interpolate).record.copy()
+        doubtful = self._render(start, stop, record, tell)
+        for rank in doubtful.tolist():
+            # The loops over a tile round differently at the edge of the list.
+            if not self._render_pixel(rank, True, False)[0]:
+                return rank
+        return stop
 
     def first_pixel(self, rank: int, interpolate: bool) -> tuple[bool, bool]:
         """Render a pixel for which no phi loop has run yet; see `Backend`."""
         if not (interpolate and self._cubic is None):
             record = self._loop(interpolate).record.copy()
             record["first_cells"] = self._job.xtal.first_cell_vectors.ctypes.data
-            if self._render(rank, rank + 1, record) > rank:
+            if not len(self._render(rank, rank + 1, record, ignore)):
                 return interpolate, bool(record["first_cells"][0])
+        return self._render_pixel(rank, interpolate, True)
+
+    def _render_pixel(
+        self, rank: int, interpolate: bool, first: bool
+    ) -> tuple[bool, bool]:
         from ..kernels.reference.pixel_cpu import render_pixel
 
-        return render_pixel(
-            rank, interpolate, True, self._job, self._pixels, self._image
-        )
+        def work() -> tuple[bool, bool]:
+            return render_pixel(
+                rank, interpolate, first, self._job, self._pixels, self._image
+            )
 
-    def _render(self, start: int, stop: int, loop: np.ndarray) -> int:
+        return apart(work, nothing, nothing)
+
+    def _render_general(self, start: int, stop: int) -> int:
+        from ..kernels.reference.pixel_cpu import render_general
+
+        def work() -> int:
+            return render_general(
+                start, stop, True, *self._job, self._pixels, self._image
+            )
+
+        return apart(parallel(work), nothing, nothing)
+
+    def _render(
+        self, start: int, stop: int, loop: np.ndarray, tell: Tell
+    ) -> np.ndarray:
+        """Render ranks with a loop over tiles; return those that left the list."""
         from ..kernels.cpu.lanes import TILE
         from ..kernels.cpu.tiles import render_tile, render_tiles
 
         of_tile = (self._run, loop, *self._arguments)
-        function = c_function(render_tile, tile_types(of_tile)).address
-        fell = np.empty(-(-(stop - start) // TILE), np.int64)
-        self._clock.before()
-        render_tiles(start, stop, function, self._scratch, *of_tile, fell)
-        self._clock.queued()
-        self._clock.after()
-        return min(stop, int(fell.min()))
+        done = np.zeros(-(-(stop - start) // TILE))
+        fell_out = np.zeros(stop - start, np.uint8)
+
+        def work() -> None:
+            function = c_function(render_tile, tile_types(of_tile)).address
+            self._clock.before()
+            render_tiles(start, stop, function, self._scratch, done, fell_out, *of_tile)
+            self._clock.queued()
+            self._clock.after()
+
+        apart(
+            parallel(work),
+            lambda: tell(float(done.mean()) / self._orientations),
+            lambda: loop["stopped"].fill(1),
+        )
+        return start + np.flatnonzero(fell_out)
 
     def _loop(self, interpolate: bool) -> LaneLoop:
         if interpolate not in self._loops:
@@ -141,6 +174,10 @@ class CpuBackend:
             function = one if self._factors.F is None else many
         factor = self._shape_factor * lookup.factor
         return LaneLoop(function, self._shape, lookup, factor, self._running)
+
+
+def nothing() -> None:
+    """Do nothing: for work whose progress is not known, and that cannot be stopped."""
 
 
 def needs_rare(job: Job) -> bool | None:

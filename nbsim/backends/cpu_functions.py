@@ -76,7 +76,7 @@ class LaneLoop:
         types = loop_types(shape, lookup.arguments, lookup.table)
         address = c_function(function, types).address
         arguments = (part.ctypes.data for part in self._kept)
-        self.record = np.array([(address, *arguments, factor, running, 0)], LOOP)
+        self.record = np.array([(address, *arguments, factor, running, 0, 0)], LOOP)
 
 
 def loop_types(shape: tuple, lookup: tuple, table: np.ndarray) -> tuple[Any, ...]:
@@ -91,8 +91,9 @@ def loop_types(shape: tuple, lookup: tuple, table: np.ndarray) -> tuple[Any, ...
 
 
 def tile_types(of_tile: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the types of `tiles.render_tile` for the arguments after `tile`."""
-    from numba import float64, int64, typeof
+    """Return the types of `tiles.render_tile` for the arguments from `runs` on."""
+    from numba import float64, int64, typeof, uint8
     from numba.core.types import CPointer
 
-    return (int64, int64, CPointer(float64), *map(typeof, of_tile))
+    rows, flags = CPointer(float64), CPointer(uint8)
+    return (int64, int64, rows, rows, flags, *map(typeof, of_tile))

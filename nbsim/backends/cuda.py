@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..errors import DeviceError
 from ..resolve.run import Setup
 from .cuda_arguments import FastKernel, fast_kernel, job_by_value
 from .device import device_errors, simulated
-from .protocol import Clock
+from .protocol import Clock, Tell, ignore
 
 if TYPE_CHECKING:
     from ..kernels.cuda.params import Work
@@ -386,10 +386,6 @@ class CudaBackend:
         for device in self.devices:
             device.clock = clock
 
-    def turn(self) -> AbstractContextManager[object]:
-        """Return a context that does nothing: the devices have no turns."""
-        return nullcontext()
-
     @property
     def ranks_per_call(self) -> int | None:
         """How many ranks take about `CALL_SECONDS`."""
@@ -406,8 +402,10 @@ class CudaBackend:
             rank, interpolate, True, self._job, self._pixels, self._image
         )
 
-    def __call__(self, start: int, stop: int, interpolate: bool) -> int:
-        """Render ranks; see `Backend.__call__`."""
+    def __call__(
+        self, start: int, stop: int, interpolate: bool, tell: Tell = ignore
+    ) -> int:
+        """Render ranks; see `Backend.__call__`. A call is too short to tell of it."""
         if len(self.devices) == 1:
             return self.devices[0].render(start, stop, interpolate, self._image)
         bounds = np.linspace(start, stop, len(self.devices) + 1).astype(int).tolist()

@@ -18,7 +18,7 @@ from ..resolve.run import Setup
 from . import device
 from .cpu import CpuBackend
 from .cpu_arguments import why_double
-from .protocol import Backend, Result
+from .protocol import Backend, Result, Tell
 
 if TYPE_CHECKING:
     from ..kernels.params import Job, Pixels
@@ -234,27 +234,34 @@ def render(
     fell_out = None
     rank = 0
     largest = block_size(setup)
+
+    def part_of(rank: int, stop: int) -> Tell:
+        def tell(fraction: float) -> None:
+            if progress:
+                progress((rank + fraction * (stop - rank)) / pixels.count)
+
+        return tell
+
     # What is rendered after the pixel that leaves the list is in vain: begin small.
     block = SMALLEST_BLOCK if interpolate else largest
     while rank < pixels.count:
         if progress:
             progress(rank / pixels.count)
         if first:
-            with worker.turn():
-                still, first = worker.first_pixel(rank, interpolate)
+            still, first = worker.first_pixel(rank, interpolate)
             if interpolate and not still:
                 fell_out = pixel_at(rank, pixels, job.det.fpixels)
             interpolate = still
             rank += 1
             continue
         stop = min(rank + (worker.ranks_per_call or block), pixels.count)
-        with worker.turn():
-            reached = worker(rank, stop, interpolate)
+        reached = worker(rank, stop, interpolate, part_of(rank, stop))
         if reached < stop:
             from ..kernels.reference.pixel_cpu import render_pixel
 
-            fell_out = pixel_at(reached, pixels, job.det.fpixels)
             interpolate, _ = render_pixel(reached, True, False, job, pixels, image)
+            if not interpolate:
+                fell_out = pixel_at(reached, pixels, job.det.fpixels)
             reached += 1
         block = min(2 * block, largest)
         rank = reached

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import functools
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +12,13 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ..kernels.params import Job, Pixels
+
+
+Tell = Callable[[float], None]
+
+
+def ignore(fraction: float) -> None:
+    """Do nothing about some progress."""
 
 
 class Clock:
@@ -53,10 +60,6 @@ class Backend(Protocol):
         """How many ranks a call should have; None: whatever the driver thinks."""
         ...
 
-    def turn(self) -> AbstractContextManager[object]:
-        """Return the context in which the driver calls."""
-        ...
-
     def first_pixel(self, rank: int, interpolate: bool) -> tuple[bool, bool]:
         """Render a pixel for which no phi loop has run yet.
 
@@ -67,8 +70,18 @@ class Backend(Protocol):
         """
         ...
 
-    def __call__(self, start: int, stop: int, interpolate: bool) -> int:
+    def __call__(
+        self, start: int, stop: int, interpolate: bool, tell: Tell = ignore
+    ) -> int:
         """Render ranks `start` to `stop`.
+
+        Parameters
+        ----------
+        start, stop, interpolate
+            Ranks; whether interpolation is on.
+        tell
+            Called now and then with how much of this call is done. What it raises
+            ends the call, and the image is none.
 
         Returns
         -------
