@@ -332,7 +332,7 @@ def test_progress_bar_shows_percent_and_remaining_time():
 @pytest.mark.parametrize(
     "terminal, steps",
     [
-        (Terminal(is_terminal=False), [(60.0, 0.5)]),
+        (Terminal(is_terminal=False), [(59.0, 0.5)]),
         (Terminal(), [(0.5, 0.2), (1.9, 1.0)]),
         (Terminal(), [(60.0, 0.0)]),
     ],

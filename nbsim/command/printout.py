@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backends.driver import build_job
+from ..model.structure_factors import available_memory
 from .report import vector_table
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ def check_pixel(command: CommandLine[Simulation]) -> list[str]:
     ------
     ValueError
         If it is not on the detector.
+    MemoryError
+        If the evaluations of one pixel do not fit.
     """
+    if command.output.printout:
+        _check_memory(command.simulation)
     wanted = command.output.printout_pixel
     if wanted is None:
         return []
@@ -46,6 +51,19 @@ def check_pixel(command: CommandLine[Simulation]) -> list[str]:
     if not command.simulation.rendered[spixel, fpixel]:
         return [f"-printout_pixel {fpixel} {spixel}: roi or mask leave this pixel out"]
     return []
+
+
+def _check_memory(simulation: Simulation) -> None:
+    from ..kernels.reference.record import COLUMNS
+
+    setup = simulation.setup
+    evaluations = setup.steps * setup.sensor.thicksteps
+    needed, available = 8 * COLUMNS * evaluations, available_memory()
+    if needed > available:
+        raise MemoryError(
+            f"-printout: the {evaluations} evaluations of one pixel need "
+            f"{needed / 1e9:.3g} GB, {available / 1e9:.3g} GB are available"
+        )
 
 
 def pixel_blocks(

@@ -11,6 +11,7 @@ from ..options.command_line import CommandLine, read_command_line
 from ..simulation import Simulation
 from . import report
 from .dark import image_warning
+from .estimate import long_run_warning
 from .outputs import make_images, outputs_to_write, write_all
 from .printout import check_pixel, pixel_blocks
 from .progress import standard_bar
@@ -64,6 +65,9 @@ def render(words: Sequence[str]) -> None:
     command = _understand(words)
     plan = outputs_to_write(command)
     _warn_all((*plan.warnings, *check_pixel(command)))
+    setup, output = command.simulation.setup, command.output
+    if output.device in (None, "auto", "cpu"):
+        _warn_all(filter(None, [long_run_warning(setup, output.threads)]))
     say(report.before(command))
     _trace(command)
     result = _run(command)

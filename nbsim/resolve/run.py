@@ -31,7 +31,8 @@ from .random_numbers import (
     uniform_misset_rad,
 )
 from .shadow import rendered_mask
-from .sources import Sources, check_exact, resolve_sources
+from .size import check_size
+from .sources import Sources, check_exact, resolve_sources, source_grid
 from .steps import (
     Mosaicity,
     Sensor,
@@ -324,6 +325,9 @@ def resolve(experiment: Experiment) -> Setup:
     mosaicity = mosaic_domains(crystal)
     random_seed = crystal.misset_seed if crystal.misset_deg == "random" else None
     sensor = sensor_layers(detector, exact)
+    phi = phi_steps(goniometer)
+    listed = 0 if beam.sources is None else len(beam.sources)
+    check_size(phi, mosaicity, source_grid(beam), listed, sensor)
     sources = resolve_sources(beam, geometry)
     if exact:
         check_exact(sources, beam, geometry)
@@ -348,7 +352,7 @@ def resolve(experiment: Experiment) -> Setup:
         dmin=sampling.dmin_A * 1e-10,
         cell=cell,
         sources=sources,
-        phi=phi_steps(goniometer),
+        phi=phi,
         phi0=_phi0(goniometer),
         mosaicity=mosaicity,
         sensor=sensor,

@@ -127,6 +127,19 @@ def check_exact(sources: Sources, beam: Beam, geometry: Geometry) -> None:
         )
 
 
+def source_grid(beam: Beam) -> tuple[Steps, Steps, Steps]:
+    """Return the steps of horizontal and vertical divergence, and of dispersion."""
+    return (
+        spread_steps(
+            beam.hdivsteps, _milli(beam.hdivrange_mrad), _milli(beam.hdivstep_mrad)
+        ),
+        spread_steps(
+            beam.vdivsteps, _milli(beam.vdivrange_mrad), _milli(beam.vdivstep_mrad)
+        ),
+        spread_steps(beam.dispsteps, beam.dispersion_percent / 100.0, None),
+    )
+
+
 def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:
     """Return the sources of a beam.
 
@@ -138,13 +151,7 @@ def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:
     if beam.spectrum is not None:
         raise ValueError("spectrum: images of several channels come with the next step")
     wavelength = beam.wavelength_A / 1.0e10
-    hdiv = spread_steps(
-        beam.hdivsteps, _milli(beam.hdivrange_mrad), _milli(beam.hdivstep_mrad)
-    )
-    vdiv = spread_steps(
-        beam.vdivsteps, _milli(beam.vdivrange_mrad), _milli(beam.vdivstep_mrad)
-    )
-    dispersion = spread_steps(beam.dispsteps, beam.dispersion_percent / 100.0, None)
+    hdiv, vdiv, dispersion = source_grid(beam)
     far = scaled(geometry.beam_vector, -SOURCE_DISTANCE)
     if beam.sources is not None:
         defaults = np.array([*far, 1.0, wavelength])

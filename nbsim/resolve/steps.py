@@ -24,6 +24,19 @@ class Steps:
 
 
 NONE = Steps(1, 0.0, 0.0)
+#: C counts in 32-bit integers.
+MOST_STEPS = 2**31 - 1
+
+
+def _count(full: float, step: float, what: str) -> int:
+    """Return how many steps a range has, at least 1."""
+    count = full / step
+    if not count < MOST_STEPS:
+        raise ValueError(
+            f"{what}: the step goes {count:g} times into its range, expected at most "
+            f"{MOST_STEPS} steps"
+        )
+    return max(1, math.ceil(count))
 
 
 def phi_steps(goniometer: Goniometer) -> Steps:
@@ -35,7 +48,7 @@ def phi_steps(goniometer: Goniometer) -> Steps:
         if osc is None:
             return Steps(2, step, step) if step > 0.0 else NONE
         if step > 0.0:
-            return Steps(max(1, math.ceil(osc / step)), osc, step)
+            return Steps(_count(osc, step, "phistep_deg"), osc, step)
         return Steps(2, osc, osc / 2.0)
     count = max(count, 1)
     if osc is None:
@@ -70,7 +83,9 @@ def spread_steps(
         elif step <= 0.0:
             steps = Steps(2, full, full)
         else:
-            steps = Steps(math.ceil(full / step), full, step)
+            steps = Steps(
+                _count(full, step, "hdivstep_mrad or vdivstep_mrad"), full, step
+            )
     elif full is None:
         if step > 0.0:
             steps = Steps(2, step, step)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""What does not fit, or takes long, is said before it is begun."""
+
+import io
+import re
+import time
+
+import pytest
+
+from nbsim import Simulation
+from nbsim.command import estimate
+from nbsim.command.main import main
+from nbsim.command.progress import ProgressBar, duration
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+START = "-cell 70 80 90 -default_F 100 -N 5 -detpixels 8 -device cpu -nonoise"
+MILLIARD = 10**9
+
+
+@pytest.mark.parametrize(
+    "line, what",
+    [
+        (f"-phisteps {MILLIARD}", f"{MILLIARD} phi steps x 1 mosaic domains"),
+        (
+            f"-mosaic 1 -mosaic_domains {MILLIARD}",
+            f"1 phi steps x {MILLIARD} mosaic domains",
+        ),
+        (
+            "-mosaic 1 -mosaic_domains 40000 -phisteps 40000",
+            "40000 phi steps x 40000 mosaic domains",
+        ),
+        (f"-dispersion 1 -dispsteps {MILLIARD}", f"{MILLIARD} sources"),
+        (f"-hdivsteps {MILLIARD}", f"{MILLIARD} sources"),
+        ("-divergence 1 -divsteps 40000", f"{40000**2} sources"),
+        (
+            f"-detector_thick 100 -detector_thicksteps {MILLIARD}",
+            f"{MILLIARD} sensor layers",
+        ),
+        ("-oversample 50000 -printout", "-printout: the 2500000000 evaluations of one"),
+    ],
+)
+def test_what_cannot_fit_is_refused_with_what_it_needs(
+    line, what, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    began = time.process_time()
+    assert main([*START.split(), *line.split()]) == 1
+    assert time.process_time() - began < 10.0
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.match(
+        rf"nbsim: error: not enough memory: {re.escape(what)}.* need [\d.e+]+ GB, "
+        r"[\d.e+]+ GB are available$",
+        error,
+    ), error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["-osc 1 -phistep 1e-300", "-hdivrange 1 -hdivstep 1e-300"]
+)
+def test_steps_beyond_counting(line):
+    with pytest.raises(ValueError, match="expected at most 2147483647 steps"):
+        Simulation.from_args(f"{START} {line}").setup.phi
+
+
+@pytest.mark.parametrize(
+    "line, threads, said",
+    [
+        ("", None, None),
+        # 64 pixels x 10^8 subpixels at 2e8 a second.
+        ("-oversample 10000", 1, None),
+        ("-oversample 100000", 1, "6.4e+11 evaluations: this run may take 53 min 20 s"),
+        ("-oversample 100000", 16, None),
+        (
+            "-oversample 1000000",
+            1,
+            "6.4e+13 evaluations: this run may take 3 days 16 h",
+        ),
+        ("-oversample 1000000 -roi 0 0 0 0", 1, "1e+12 evaluations: this run may take"),
+        (
+            "-oversample 100000 -detector_thick 100 -thicksteps 4",
+            1,
+            "2.56e+12 evaluations: this run may take 3 h 33 min",
+        ),
+    ],
+)
+def test_long_runs_are_announced(line, threads, said):
+    setup = Simulation.from_args(f"{START} {line}").setup
+    warning = estimate.long_run_warning(setup, threads)
+    assert (warning or "").startswith(said or "") and (warning is None) == (
+        said is None
+    )
+
+
+def test_a_run_in_which_little_is_lit_is_not_long():
+    setup = Simulation.from_args(f"{START} -oversample 100000").setup
+    assert estimate.long_run_warning(setup, 1, lit_fraction=1e-3) is None
+
+
+@pytest.mark.parametrize(
+    "seconds, words",
+    [
+        (59.4, "59 s"),
+        (61, "1 min 01 s"),
+        (7260, "2 h 01 min"),
+        (90000, "1 days 1 h"),
+        (1e9, "31.7 years"),
+    ],
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_lines_for_a_log_where_there_is_no_terminal():
+    now, stream = [0.0], io.StringIO()
+    bar = ProgressBar(stream, clock=lambda: now[0])
+    for step in range(1, 101):
+        now[0] = 10.0 * step
+        bar(step / 100)
+        bar(step / 100)
+    bar.clear()
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "10 % done, 15 min 00 s left"
+    assert [line.split()[0] for line in lines] == [str(n) for n in range(10, 101, 10)]
+
+
+def test_short_runs_leave_no_lines_in_a_log():
+    now, stream = [0.0], io.StringIO()
+    bar = ProgressBar(stream, clock=lambda: now[0])
+    for step in range(1, 101):
+        now[0] = 0.5 * step
+        bar(step / 100)
+    assert stream.getvalue() == ""
