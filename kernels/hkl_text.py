@@ -36,7 +36,7 @@ REFLECTION, NOTHING, ODD = 0, 1, 2
 # nothing here allocates: six times the reading time, more than all the rest.
 # It is a private option of numba's; should it go, leave it out: only speed is lost.
 NO_COUNTS = {"_nrt": False}
-serial = entry(**NO_COUNTS)
+read_from_python = entry(**NO_COUNTS)
 # Only called by the others: without what Python and C would need to call them.
 INNER = {
     "error_model": "numpy",
@@ -277,7 +277,7 @@ def next_line(text, i, stop):
     return i + 1
 
 
-@serial
+@read_from_python
 def measure(text, i, stop, bounds, counts):
     """Find the box of indices that a list fills, and check every line.
 
@@ -323,7 +323,7 @@ def measure(text, i, stop, bounds, counts):
     return i
 
 
-@serial
+@read_from_python
 def fill(text, i, stop, bounds, counts, grid):
     """Put the amplitudes of a list into its grid; of duplicates the last one stays.
 

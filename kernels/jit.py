@@ -35,3 +35,7 @@ def entry(**options):
     """
     compiled = njit(error_model="numpy", nogil=True, **options)
     return lambda function: kept(compiled(function))
+
+
+#: Loops that one thread runs from Python; nobody calls them from C.
+serial = entry(no_cfunc_wrapper=True)

@@ -143,7 +143,7 @@ class SquareAny(NamedTuple):
 class SquareFew(NamedTuple):
     """Parallelepiped of at most 9 cells each way; see `reduced.square_few`."""
 
-    # a, b, c: three coefficients in sin^2 each, or five (more than 5 cells).
+    # a, b, c: three coefficients in sin^2 each, or five (more than 6 cells).
     series: tuple[tuple[float, ...], ...]
     even: tuple[float, ...]  # 1 where the number of cells is even, else 0
 

@@ -17,10 +17,8 @@ import math
 
 import numpy as np
 
-from .jit import entry, scalar
+from .jit import scalar, serial
 
-# Nobody calls these from C.
-serial = entry(no_cfunc_wrapper=True)
 # Part of the others' machine code, so that it need not be kept on its own.
 inner = scalar
 

@@ -7,10 +7,7 @@ The kernels write inside the roi only. `image` is (slow, fast) float32, `roi` is
 
 import numpy as np
 
-from .jit import entry
-
-# Nobody calls these from C.
-serial = entry(no_cfunc_wrapper=True)
+from .jit import serial
 
 UINT8_MAX = 255.0
 UINT16_MAX = 65535.0

@@ -9,10 +9,7 @@ import math
 
 import numpy as np
 
-from .jit import entry
-
-# Nobody calls these from C.
-serial = entry(no_cfunc_wrapper=True)
+from .jit import serial
 
 
 @serial

@@ -154,8 +154,12 @@ def cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, shape, lookup,
 
 
 @lanes_inline
-def cubic_weights(t):
-    """Return the Lagrange weights of the points -1, 0, 1, 2."""
+def lagrange_weights(t):
+    """Return the Lagrange weights of the points -1, 0, 1, 2.
+
+    As `structure_factor.cubic_weights`, with shared products instead of divisions: its
+    last digits are others, and so the two stay apart.
+    """
     low = (t - 1.0) * (t - 2.0)
     high = (t + 1.0) * t
     return (
@@ -200,9 +204,9 @@ def add_cubic(
                 element_at(scratch[PLACE + i]),
                 k_stride,
                 h_stride,
-                cubic_weights(scratch[TH + i]),
-                cubic_weights(scratch[TK + i]),
-                cubic_weights(scratch[TL + i]),
+                lagrange_weights(scratch[TH + i]),
+                lagrange_weights(scratch[TK + i]),
+                lagrange_weights(scratch[TL + i]),
             )
             total[i] += scratch[TERM + i] * (F * F)
     return 0

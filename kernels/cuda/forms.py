@@ -69,7 +69,7 @@ round_spot = ieee(reduced.round_spot)
 gauss = ieee(reduced.gauss)
 tophat = ieee(reduced.tophat)
 distance_sqr = ieee(reduced.distance_sqr)
-lagrange_weights = ieee(lanes_cubic.cubic_weights)
+lagrange_weights = ieee(lanes_cubic.lagrange_weights)
 
 
 @scalar

@@ -40,7 +40,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class CudaDevice:
+class DeviceFacts:
     """What is known about one CUDA device; memory in bytes."""
 
     index: int
@@ -159,7 +159,7 @@ def _gpus() -> Any:
     return cuda.gpus
 
 
-def cuda_devices() -> list[CudaDevice]:
+def cuda_devices() -> list[DeviceFacts]:
     """Return every CUDA device of this machine.
 
     Raises
@@ -173,19 +173,19 @@ def cuda_devices() -> list[CudaDevice]:
     return [describe(index) for index in range(len(_gpus()))]
 
 
-def describe(index: int) -> CudaDevice:
+def describe(index: int) -> DeviceFacts:
     """Return what is known about one device."""
     from numba import cuda
 
     with device_errors(index), cuda.gpus[index]:
         free, total = cuda.current_context().get_memory_info()
         if simulated():
-            return CudaDevice(index, "numba's CUDA simulator", (0, 0), free, total)
+            return DeviceFacts(index, "numba's CUDA simulator", (0, 0), free, total)
         device = cuda.get_current_device()
         name = device.name
         text = name.decode() if isinstance(name, bytes) else str(name)
         major, minor = device.compute_capability
-        return CudaDevice(index, text, (major, minor), free, total)
+        return DeviceFacts(index, text, (major, minor), free, total)
 
 
 def device_lines() -> list[str]:
@@ -199,7 +199,7 @@ def device_lines() -> list[str]:
     return [_line(device) for device in cuda_devices()]
 
 
-def _line(device: CudaDevice) -> str:
+def _line(device: DeviceFacts) -> str:
     major, minor = device.compute_capability
     gib = 2.0**30
     return (

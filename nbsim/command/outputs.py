@@ -111,9 +111,6 @@ def outputs_to_write(command: CommandLine[Simulation]) -> Plan:
     images = {name: path for name, path in paths.items() if path is not None}
     extras = {"trace_file": output.trace_file, "dump": output.dumpfile}
     everything = images | {name: path for name, path in extras.items() if path}
-    if output.trace_file is not None:
-        everything["trace_file"] = output.trace_file
-        check_writable(output.trace_file)
     _check_distinct(everything, command.inputs)
     _check_seed(output)
     _check_memory(command)

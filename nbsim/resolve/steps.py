@@ -62,9 +62,7 @@ def phi_steps(goniometer: Goniometer) -> Steps:
     return Steps(count, osc, step)
 
 
-def spread_steps(
-    count: int, full: float | None, step: float | None, range_alone: float = 1.0
-) -> Steps:
+def spread_steps(count: int, full: float | None, step: float | None) -> Steps:
     """Return the steps of a divergence or dispersion range.
 
     Parameters
@@ -73,8 +71,6 @@ def spread_steps(
         Steps asked for; 0: automatic.
     full, step
         Range and step asked for; None: not given.
-    range_alone
-        C quirk: the range when nothing but the count is given (1 radian).
     """
     step = step or 0.0
     if count <= 0:
@@ -90,7 +86,8 @@ def spread_steps(
         if step > 0.0:
             steps = Steps(2, step, step)
         else:
-            steps = Steps(count, range_alone, range_alone / count)
+            # C quirk: with nothing but the count, the range is one radian.
+            steps = Steps(count, 1.0, 1.0 / count)
     elif step <= 0.0:
         count = max(count, 2)
         steps = Steps(count, full, full / (count - 1))

@@ -33,11 +33,11 @@ from nbsim.tools.benchmark.workloads import (
     command_options,
     input_folder,
 )
+from nbsim.tools.both_programs import C_BIN
 from nbsim.tools.command import DIVERGED, found_program, run_tool, write_json
 from nbsim.tools.provenance import environment, run_metadata
 
 NAME = "nbsim-benchmark"
-C_BIN = "NB_C_BIN"
 #: Has every kind of file.
 WARM_UP = "-cell 100 100 100 90 90 90 -default_F 100 -N 5 -detpixels 16 -seed 1"
 

@@ -11,6 +11,7 @@ import numpy as np
 from nbsim.errors import FileError
 from nbsim.tools.command import ProgramError, run_program
 from nbsim.tools.golden.cases import Case, Reference
+from nbsim.tools.image_difference import ImageDifference, image_difference
 from nbsim.tools.tolerances import (
     GOLDEN_PEAK,
     GOLDEN_RELATIVE,
@@ -51,17 +52,13 @@ class Outputs:
     stdout: str
 
 
-@dataclass(frozen=True)
-class FloatDifference:
+class FloatDifference(ImageDifference):
     """Worst differences between a float image and the golden one."""
-
-    of_peak: float  # |difference| / image maximum
-    relative: float  # |difference| / value, weak pixels left out
 
     @property
     def agrees(self) -> bool:
-        # A NaN compares false, so a NaN in an image never agrees.
-        return self.of_peak <= GOLDEN_PEAK and self.relative <= GOLDEN_RELATIVE
+        """Whether both are inside the tolerances of golden images."""
+        return self.within(GOLDEN_PEAK, GOLDEN_RELATIVE)
 
 
 @dataclass(frozen=True)
@@ -189,14 +186,8 @@ def compare_float(image: np.ndarray, reference: Reference) -> FloatDifference:
     """Compare a whole float image with the golden one (or with its kept part)."""
     if image.shape != reference.shape:
         raise ValueError(f"image of {image.shape} pixels, golden {reference.shape}")
-    golden = reference.image.astype(np.float64)
-    difference = np.abs(image[reference.crop].astype(np.float64) - golden)
-    peak = golden.max()
-    bright = golden > GOLDEN_PEAK * peak
-    return FloatDifference(
-        of_peak=float(difference.max() / peak),
-        relative=float((difference[bright] / golden[bright]).max()),
-    )
+    found = image_difference(image[reference.crop], reference.image, GOLDEN_PEAK)
+    return FloatDifference(found.of_peak, found.relative)
 
 
 def compare_total(image: np.ndarray, reference: Reference) -> float:
