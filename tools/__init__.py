@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Regression tools: compare two programs number by number."""
+"""Programs beside nbsim: comparison with the C program, benchmark, made documents."""

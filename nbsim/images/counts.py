@@ -14,8 +14,8 @@ import numpy as np
 
 from ..model import validate
 from ..model.detector_response import DetectorResponse
-from .psf import apply_psf
 from ..rows import in_pieces
+from .psf import apply_psf
 from .scaling import check_image
 
 UINT32_MAX = 2**32 - 1

@@ -17,10 +17,10 @@ import numpy as np
 
 from ..model import validate
 from ..model.detector_response import DetectorResponse
+from ..rows import in_pieces
 from . import counts
 from .noise import Noise
 from .psf import apply_psf
-from ..rows import in_pieces
 
 MODELS = ("c", "physical")
 GENERATORS = ("c", "philox")

@@ -18,8 +18,8 @@ import numpy as np
 
 from ..model import validate
 from ..model.detector_response import DEFAULT_PSF_FWHM, PSF_SHAPES
-from .psf_c import FIBER_G, apply_psf_c
 from ..rows import in_pieces
+from .psf_c import FIBER_G, apply_psf_c
 from .scaling import check_image
 
 MODELS = ("c", "physical")
