@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Judge pytest's junit file: enough tests passed, on the wheel, none skipped unasked.
 
-Usage: check_results.py results.xml expected_tests
+Usage: check_results.py results.xml expected_tests [kind of processor]
 """
 
 import sys
@@ -25,8 +25,17 @@ def read_expected(path: Path) -> tuple[int, set[str]]:
     return passed, reasons
 
 
-def problems(results: Path, expected: Path) -> list[str]:
-    """Return one sentence for each thing that is wrong."""
+def recorded(root: ElementTree.Element, name: str) -> set[str | None]:
+    """Return the values of a property that tests recorded."""
+    entries = root.iter("property")
+    return {entry.get("value") for entry in entries if entry.get("name") == name}
+
+
+def problems(results: Path, expected: Path, kind: str | None = None) -> list[str]:
+    """Return one sentence for each thing that is wrong.
+
+    `kind` is the kind of processor that the code must have been made for.
+    """
     root = ElementTree.parse(results).getroot()
     least, reasons = read_expected(expected)
     found, passed, broken = [], 0, 0
@@ -44,20 +53,19 @@ def problems(results: Path, expected: Path) -> list[str]:
         found.append(f"{broken} tests failed")
     if passed < least:
         found.append(f"{passed} tests passed, at least {least} are expected")
-    folders = {
-        entry.get("value")
-        for entry in root.iter("property")
-        if entry.get("name") == "nbsim_folder"
-    }
-    if len(folders) != 1 or "site-packages" not in folders.copy().pop():
-        found.append(f"the tests did not run on an installed nbsim: {sorted(folders)}")
+    folders = recorded(root, "nbsim_folder")
+    if len(folders) != 1 or "site-packages" not in str(folders.copy().pop()):
+        found.append(f"the tests did not run on an installed nbsim: {folders}")
+    kinds = recorded(root, "processor_kind")
+    if kind is not None and kinds != {kind}:
+        found.append(f"the code was made for {kinds}, not for {kind}")
     return found
 
 
 def main() -> int:
     """Print what is wrong; exit status 1 when there is anything."""
-    results, expected = map(Path, sys.argv[1:])
-    found = problems(results, expected)
+    results, expected = map(Path, sys.argv[1:3])
+    found = problems(results, expected, *sys.argv[3:])
     for problem in found:
         print(f"ci: {problem}")
     return 1 if found else 0

@@ -7,6 +7,7 @@ tests with ``NUMBA_CPU_NAME=haswell`` and ``x86-64-v2``, and an empty
 """
 
 import platform
+import sys
 from typing import NamedTuple
 
 import llvmlite.binding
@@ -64,3 +65,26 @@ def host_kind():
     if features.get("avx2") and features.get("fma"):
         return KINDS["haswell"]
     return KINDS["x86-64-v2"]
+
+
+def can_execute(name):
+    """Return whether this machine runs code for a kind of processor."""
+    if not is_x86_64():
+        return False
+    order = list(KINDS.values())
+    return order.index(KINDS[name]) <= order.index(host_kind())
+
+
+def main():
+    """Print what ``.ci/run`` does for each kind: execute its code, or compile it."""
+    if not is_x86_64():
+        print("no x86-64")
+        return 0
+    print(f"processor: {llvmlite.binding.get_host_cpu_name()}")
+    for name in KINDS:
+        print("kind:", "execute" if can_execute(name) else "compile", name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

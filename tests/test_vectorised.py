@@ -8,6 +8,7 @@ machine can look at the code for any kind of processor (`processor`).
 """
 
 import collections
+import pathlib
 import re
 
 import numba
@@ -21,8 +22,10 @@ from lane_examples import (
     multiplying_loop,
     prepared,
 )
+from other_machines import check_arm
 from processor import chosen_kind
 
+import nbsim
 from nbsim import Simulation
 from nbsim.backends import cpu as render_cpu
 from nbsim.backends import cpu_arguments
@@ -96,12 +99,17 @@ def check_list(text, precision, products):
 
 
 def c_assembly(function, types):
-    """Compile a C function and return its machine code as text."""
+    """Compile a C function and return its machine code as text.
+
+    An aarch64 must be able to have it as well.
+    """
     compiled = numba.cfunc(numba.int64(*types), **LANE_OPTIONS)(function)
-    # Numba shows it only from inside.
-    text = compiled._library.get_asm_str()
+    # Numba shows them only from inside.
+    text, intermediate = compiled._library.get_asm_str(), compiled.inspect_llvm()
     if not text:
         pytest.skip("the assembly cannot be inspected")
+    # Vectors of two float64, multiplied and added in one.
+    assert re.search(r"\bfml[as]\b.*\.2d", check_arm(intermediate))
     return text
 
 
@@ -201,6 +209,23 @@ def test_geometry(name, tile_assembly):
     text = function_code(tile_assembly, name)
     least, before = GEOMETRY[name]
     check_vectorised(text, "double", least, before)
+
+
+def test_processor_kind(record_property):
+    kind = chosen_kind()
+    # .ci/run reads these, to see that the tests looked at what was asked for.
+    record_property("nbsim_folder", str(pathlib.Path(nbsim.__file__).parent))
+    record_property("processor_kind", numba.config.CPU_NAME or "host")
+
+    @numba.njit(error_model="numpy", fastmath=True)
+    def multiply_add(x, y):
+        for i in range(x.shape[0]):
+            x[i] = x[i] * y[i] + x[i]
+
+    text = assembly(multiply_add, *np.zeros((2, 512)))
+    letters = {"xmm": "xmm", "ymm": "ymm", "zmm": "[yz]mm"}[kind.register]
+    assert re.search(rf"\s%{letters}\d", text)
+    assert kind.fused == any(map(FUSED.match, text.splitlines()))
 
 
 def test_scalar_code_is_found():

@@ -37,6 +37,15 @@ PRINTED_ABSOLUTE = 1e-9
 SINGLE_PEAK = 1e-5
 SINGLE_RELATIVE = 1e-4
 
+# A processor without fused multiply-add (x86-64-v2) against one that has it, double
+# precision: a product and a sum are two roundings of 1.1e-16 instead of one, some
+# dozen times per term, as a fraction of the image maximum (pi N times that for a
+# large N). The stored float32 then differs in its last bit, and only where the sum
+# lies that close to a border between two of them: in few pixels.
+UNFUSED_PEAK = 1e-12
+UNFUSED_RELATIVE = 2.0**-23
+UNFUSED_FRACTION = 5e-3
+
 # kernels/fixed_point.py: three roundings to 2^-33 and the lowest bit, always set.
 FIXED_INDEX = 5 * 2.0**-33
 
