@@ -373,3 +373,50 @@ def test_command_line_errors(arguments, message, tmp_path):
     assert done.returncode == 2
     assert message in done.stderr and done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+#: As the issue has it: of an instrumented C program, at pixel 67 5.
+LAYERS_AND_SUBPIXELS = (
+    "-default_F 100 -cell 70 80 90 75 85 95 -misset 10 20 30 -lambda 1 -N 5 -pixel 0.1 "
+    "-detpixels 128 -distance 100 -detector_thick 450 -detector_abs 300 -thicksteps 4 "
+    "-oversample 2"
+)
+
+
+def test_scattering_angle_is_the_last_evaluations():
+    """C prints it after its loops. 0.998217 is the first one's."""
+    trace = nbsim.Simulation.from_args(LAYERS_AND_SUBPIXELS).trace(slow=5, fast=67)
+    assert trace.values["cos_2theta"] == pytest.approx(0.998261, abs=5e-7)
+
+
+@pytest.mark.parametrize(
+    "words, layers, subpixels, spread",
+    [
+        ("-oversample 3", 1, 3, 0.0),
+        ("-detector_thick 450 -detector_abs 300 -thicksteps 4", 4, 1, 0.0),
+        ("-hdivrange 10 -hdivsteps 3 -vdivrange 0 -oversample 1", 1, 1, 0.01),
+    ],
+    ids=["subpixels", "layers", "sources"],
+)
+def test_scattering_angle_of_the_last(words, layers, subpixels, spread):
+    """Worked out from the geometry of a detector across the beam."""
+    line = (
+        "-default_F 100 -cell 70 -lambda 1 -N 5 -pixel 0.1 -detpixels 64 -distance 50"
+    )
+    if "oversample" not in words:
+        words += " -oversample 1"
+    trace = nbsim.Simulation.from_args(f"{line} {words}").trace(slow=3, fast=60)
+    # Beam centre of the default convention (MOSFLM): the middle and a pixel.
+    centre = 64 / 2 + 1
+    last = 1.0 - 0.5 / subpixels
+    x, y = (60 + last - centre) * 0.1, (3 + last - centre) * 0.1
+    depth = 50 + (layers - 1) * 0.45 / max(layers - 1, 1)
+    if not spread:
+        expected = depth / math.sqrt(depth**2 + x**2 + y**2)
+        assert trace.values["cos_2theta"] == pytest.approx(expected, abs=1e-9)
+        return
+    angles = {float(np.dot(e["incident"], e["diffracted"])) for e in trace.evaluations}
+    first, *_, end = trace.evaluations
+    assert len(angles) > 1
+    assert trace.values["cos_2theta"] == np.dot(end["incident"], end["diffracted"])
+    assert trace.values["cos_2theta"] != np.dot(first["incident"], first["diffracted"])

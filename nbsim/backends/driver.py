@@ -23,6 +23,9 @@ from .protocol import Backend, Result, Tell
 if TYPE_CHECKING:
     from ..kernels.params import Job, Pixels
 
+#: In place of a list. Read-only like one, or kernels would be compiled twice.
+NO_LIST = np.zeros((1, 1, 1))
+NO_LIST.flags.writeable = False
 #: About a quarter of a second of work on two cores.
 EVALUATIONS_PER_BLOCK = 2e8
 #: One tile for each of two cores.
@@ -84,7 +87,7 @@ def build_job(setup: Setup) -> Job:
             recip=spot_metric(setup),
         ),
         hkl=params.HklArgs(
-            F=np.zeros((1, 1, 1)) if factors.F is None else factors.F,
+            F=NO_LIST if factors.F is None else factors.F,
             h_min=factors.h_min,
             k_min=factors.k_min,
             l_min=factors.l_min,

@@ -175,6 +175,7 @@ def _factors(
     if needed is not None and needed.weights:
         spectral = SpectralParts(parts, needed.coefficients, channels_A)
     F = np.abs(parts[..., 0]).astype(np.float64)
+    F.flags.writeable = False  # its own: not to be copied
     return StructureFactors(
         F,
         *(-limit for limit in box.limits),

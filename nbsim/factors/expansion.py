@@ -73,6 +73,7 @@ def expanded(
         F[tuple((indices + box.limits).T)] = values
     missing, absences = _fill_holes(F, box, listed.space_group, float(default_F))
     F[box.limits] = F000
+    F.flags.writeable = False  # its own: not to be copied
     return StructureFactors(
         F,
         *(-limit for limit in box.limits),

@@ -77,6 +77,7 @@ def read_hkl(path: str | os.PathLike, default_F: float = 0.0) -> StructureFactor
         if counts[1] != hkls:
             raise FileError(f"{path} changed while it was read")
     h_min, k_min, l_min = bounds[0::2].tolist()
+    grid.flags.writeable = False  # its own: not to be copied
     return StructureFactors(grid, h_min, k_min, l_min, default_F, hkls)
 
 
@@ -213,6 +214,7 @@ def read_fdump(path: str | os.PathLike, default_F: float = 0.0) -> StructureFact
         for plane in grid:
             stored = np.frombuffer(stream.read(8 * math.prod(padded)))
             plane[:] = stored.reshape(padded)[:-1, :-1]
+    grid.flags.writeable = False  # its own: not to be copied
     try:
         return StructureFactors(
             grid, *bounds[::2], default_F=default_F, hkls=math.prod(shape)

@@ -7,6 +7,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,8 @@ class StructureFactors:
     ----------
     F
         (h_range, k_range, l_range) float64, electrons; element [0, 0, 0] belongs to
-        (h_min, k_min, l_min). None without a list: every F is `default_F` then.
+        (h_min, k_min, l_min). None without a list: every F is `default_F` then. It
+        cannot be written to; a writable array is copied.
     h_min, k_min, l_min
         Lowest index along each axis.
     default_F
@@ -108,14 +110,22 @@ class StructureFactors:
         if not (np.isfinite(self.F.min()) and np.isfinite(self.F.max())):
             raise ValueError("F: expected finite numbers only, it holds nan or inf")
 
+        object.__setattr__(self, "F", _own(self.F))
         if self.spectral is not None and self.spectral.parts.shape[:3] != self.F.shape:
             raise ValueError("spectral: its box is not that of F")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Pickled arrays come back writable.
+        self.__dict__.update(state)
+        if self.F is not None:
+            self.F.flags.writeable = False
 
     def at_channel(self, channel: int) -> StructureFactors:
         """Return the structure factors of one channel of the spectrum."""
         if self.spectral is None:
             return self
         F = self.spectral.amplitudes(channel)
+        F.flags.writeable = False
         return dataclasses.replace(self, F=F, spectral=None)
 
     @property
@@ -155,6 +165,14 @@ class StructureFactors:
 
     def _range(self, axis: int) -> int:
         return 0 if self.F is None else self.F.shape[axis]
+
+
+def _own(F: np.ndarray) -> np.ndarray:
+    """Return a grid that nobody can write to: tables made of it are kept."""
+    if F.flags.writeable or isinstance(F.base, np.ndarray):
+        F = F.copy()
+        F.flags.writeable = False
+    return F
 
 
 def check_grid_fits(path: str | os.PathLike, bounds: tuple[int, ...]) -> None:

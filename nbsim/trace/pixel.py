@@ -333,7 +333,7 @@ def _lattice_values(row: np.void, cell: _Cell) -> dict[str, Value]:
 def _scaling_values(
     setup: Setup, job: Job, rows: np.ndarray, value: float
 ) -> dict[str, Value]:
-    last, first, sampling = rows[-1], rows[0], job.sampling
+    last, sampling = rows[-1], job.sampling
     return {
         "I_before_scaling": float(last["I"]),
         "r_e_meters": math.sqrt(R_E_SQR),
@@ -346,7 +346,7 @@ def _scaling_values(
         "capture_fraction": float(last["capture_fraction"]),
         "polar": float(last["polar"]),
         "omega_pixel": float(last["omega_pixel"]),
-        "cos_2theta": dot(first["incident"], first["diffracted"]),
+        "cos_2theta": dot(last["incident"], last["diffracted"]),
         "I_pixel_final": value,
         "floatimage_accumulated": float(np.float32(value)),
     }
