@@ -46,5 +46,12 @@ CASES = {
         "-detector_thicksteps 5"
     ),
     "curved": simulate("-N 5 -nointerpolate -oversample 1 -curved_det", box=9),
+    "physical": simulate(
+        "-model physical -N 5 -nointerpolate -oversample 2 -detector_thick 450 "
+        "-detector_abs 200 -hdivrange 4 -polar 0.9 -water 10 -dmin 2"
+    ),
+    "physical, interpolated": simulate(
+        f"-model physical -N 5 -interpolate -oversample 1 {NEAR}", box=15
+    ),
     "gauss": simulate("-N 5 -nointerpolate -oversample 1 -gauss_xtal -fudge 0.001"),
 }

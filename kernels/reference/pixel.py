@@ -153,20 +153,22 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                     scattering = scattering_vector(diffracted, incident, wavelength)
                     ray = (position, diffracted, incident, scattering)
                     lengths = (wavelength, airpath)
-                    weight = 1.0
+                    # The pixel's sum is always rays_before + weight * I.
+                    rays_before, weight = 0.0, 1.0
                     if sampling.per_ray:
                         polar = ray_polarization(diffracted, incident, beam)
                         weight = ray_weight(
                             omega_pixel, capture_fraction, polar, beam.share[source]
                         )
+                        rays_before, I = I, sampling.I_bg
                     if beyond_dmin(scattering, sampling.dmin):
                         if record is not None:
                             place = (layer, subS, subF, source, BEYOND_DMIN)
-                            state = (omega_pixel, capture_fraction, polar, I)
+                            sum_so_far = rays_before + weight * I
+                            state = (omega_pixel, capture_fraction, polar, sum_so_far)
                             store_ray(record, row, place, ray, lengths, state)
                             row += 1
-                        if sampling.per_ray:
-                            I += weight * sampling.I_bg
+                        I = rays_before + weight * I
                         continue
                     if not sampling.per_ray and (
                         polar == 0.0 or sampling.oversample_polar
@@ -178,9 +180,6 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                         xtal.first_cell_vectors if first else xtal.cell_vectors
                     )
                     first = False
-                    rays_before = I
-                    if sampling.per_ray:
-                        I = sampling.I_bg
                     for orientation in range(cell_vectors.shape[0]):
                         h, k, l = fractional_index(
                             cell_vectors, orientation, scattering
@@ -190,7 +189,8 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                         )
                         if record is not None:
                             place = (layer, subS, subF, source, orientation)
-                            state = (omega_pixel, capture_fraction, polar, I)
+                            sum_so_far = rays_before + weight * I
+                            state = (omega_pixel, capture_fraction, polar, sum_so_far)
                             store_ray(record, row, place, ray, lengths, state)
                             store_lattice(record, row, h, k, l, F_latt, xtal)
                             row += 1
@@ -218,8 +218,10 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                         if sampling.oversample_omega:
                             I *= omega_pixel
                         if record is not None:
-                            store_term(record, row - 1, F_cell, inside, term, I)
-                    if sampling.per_ray:
-                        I = rays_before + weight * I
+                            sum_so_far = rays_before + weight * I
+                            store_term(
+                                record, row - 1, F_cell, inside, term, sum_so_far
+                            )
+                    I = rays_before + weight * I
     value = photons(I, capture_fraction, polar, omega_pixel, sampling)
     return value, omega_sum, interpolate, first

@@ -70,7 +70,8 @@ def _convention(simulation: Simulation, setup: Setup) -> Iterator[str]:
     yield f"XDS incident beam: {_three((x, y, z))}"
     if simulation.sampling.interpolate is None:
         crystal = simulation.crystal
-        few = min(crystal.Na, crystal.Nb, crystal.Nc) <= 2
+        cells = (crystal.Na, crystal.Nb, crystal.Nc)
+        few = min(setup.N_cells if setup.physical else cells) <= 2
         kind = (
             "tricubic interpolation of structure factors" if few else "no interpolation"
         )
@@ -78,7 +79,11 @@ def _convention(simulation: Simulation, setup: Setup) -> Iterator[str]:
     if simulation.crystal.misset_deg == "random":
         assert setup.misset_rad is not None
         angles = tuple(angle * RTD for angle in setup.misset_rad)
-        yield "random orientation misset angles: %f %f %f deg" % angles
+        # All digits: with these angles -misset gives the same picture again.
+        digits = "%.17g" if setup.physical else "%f"
+        yield f"random orientation misset angles: {digits} {digits} {digits} deg" % (
+            angles
+        )
 
 
 def _cell(setup: Setup) -> Iterator[str]:
@@ -116,7 +121,8 @@ def _crystal_size(simulation: Simulation, setup: Setup) -> Iterator[str]:
 
 def _steps(setup: Setup) -> Iterator[str]:
     for layer in range(setup.sensor.thicksteps):
-        yield "thick%d = %g um" % (layer, setup.sensor.thickstep * layer * 1e6)
+        depth = (layer + (0.5 if setup.physical else 0.0)) * setup.sensor.thickstep
+        yield "thick%d = %g um" % (layer, depth * 1e6)
     for step, phi in enumerate(setup.phis):
         yield "phi%d = %g" % (step, phi * RTD)
 
@@ -238,7 +244,9 @@ def after(
 ) -> list[str]:
     """Return the statistics, and which files are written."""
     output, setup, stats = command.output, command.simulation.setup, images.stats
-    solid_angle = result.omega_sum / setup.steps
+    # C quirk: divided by sources, phi steps and domains as well.
+    rays = setup.sensor.thicksteps * setup.oversample * setup.oversample
+    solid_angle = result.omega_sum / (rays if setup.physical else setup.steps)
     sphere = 100 * solid_angle / 4 / math.pi
     lines = [
         "",

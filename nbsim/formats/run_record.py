@@ -19,7 +19,7 @@ def geometry_record(setup: Setup) -> dict[str, Any]:
     pixel = g.pixel_size
     return {
         "PIXEL_SIZE": pixel * 1000.0,
-        "DISTANCE": g.distance * 1000.0,
+        "DISTANCE": g.beam_distance * 1000.0,
         "WAVELENGTH": setup.wavelength * 1e10,
         "BEAM_CENTER_X": g.Xbeam * 1000.0,
         "BEAM_CENTER_Y": g.Ybeam * 1000.0,

@@ -108,6 +108,7 @@ def _beam(experiment: Experiment, setup: Setup) -> Section:
         **_steps("dispersion", "percent", sources.dispersion, 100.0),
         "sources": len(sources.wavelengths),
         "spectrum": None if beam.spectrum is None else beam.spectrum.tolist(),
+        "source_weights_used": setup.physical,
         "beam_vector": list(geometry.beam_vector),
         "polar_vector": list(geometry.polar_vector),
     }
@@ -130,7 +131,9 @@ def _detector(experiment: Experiment, setup: Setup) -> Section:
         "pixels_fast_slow": [g.fpixels, g.spixels],
         "pixel_size_mm": _mm(g.pixel_size),
         "size_fast_slow_mm": [_mm(g.detsize_f), _mm(g.detsize_s)],
+        "placed_by": g.centre_from,
         "distance_mm": _mm(g.distance),
+        "header_distance_mm": _mm(g.beam_distance),
         "close_distance_mm": _mm(g.close_distance),
         "Xbeam_mm": _mm(g.Xbeam),
         "Ybeam_mm": _mm(g.Ybeam),
@@ -153,6 +156,7 @@ def _detector(experiment: Experiment, setup: Setup) -> Section:
         "sensor_thickness_um": sensor.thick * 1e6,
         "sensor_layers": sensor.thicksteps,
         "sensor_layer_step_um": sensor.thickstep * 1e6,
+        "sensor_layers_sampled_at": "middle" if setup.physical else "front",
         "sensor_attenuation_per_mm": sensor.mu / 1000.0 if sensor.thick else None,
         "roi_xmin_xmax_ymin_ymax": list(setup.bounds),
         "masked_pixels": masked,
@@ -163,6 +167,7 @@ def _goniometer(experiment: Experiment, setup: Setup) -> Section:
     return {
         "phi_start_deg": setup.phi0 * RTD,
         **_steps("phi", "deg", setup.phi, RTD),
+        "phi_steps_sampled_at": "middle" if setup.physical else "start",
         "spindle_axis": list(setup.geometry.spindle_vector),
         "phi_carryover": experiment.sampling.phi_carryover,
     }
@@ -173,9 +178,10 @@ def _sampling(experiment: Experiment, setup: Setup) -> Section:
     return {
         "oversample": setup.oversample,
         "recommended_oversample": setup.recommended_oversample,
-        "oversample_thick": sampling.oversample_thick,
-        "oversample_polar": sampling.oversample_polar,
-        "oversample_omega": sampling.oversample_omega,
+        "oversample_thick": setup.flags.oversample_thick,
+        "oversample_polar": setup.flags.oversample_polar,
+        "oversample_omega": setup.flags.oversample_omega,
+        "corrections": "of every ray" if setup.physical else "of the first ray",
         "dmin_A": sampling.dmin_A or None,
         "steps_per_pixel_and_layer": setup.steps,
     }

@@ -28,6 +28,8 @@ def positions(setup: Setup, Fdet: np.ndarray, Sdet: np.ndarray) -> np.ndarray:
         (..., 3) m, from the crystal.
     """
     geometry = setup.geometry
+    if setup.flags.curved and setup.physical:
+        return _on_sphere(geometry, Fdet[..., None], Sdet[..., None])
     fast, slow = np.array(geometry.fdet_vector), np.array(geometry.sdet_vector)
     flat = (
         Fdet[..., None] * fast + Sdet[..., None] * slow + np.array(geometry.pix0_vector)
@@ -38,6 +40,17 @@ def positions(setup: Setup, Fdet: np.ndarray, Sdet: np.ndarray) -> np.ndarray:
     on_beam = radius * np.array(geometry.beam_vector)
     turned = _turned(on_beam, slow, flat[..., 1] / radius)
     return _turned(turned, fast, flat[..., 2] / radius)
+
+
+def _on_sphere(geometry: Geometry, Fdet: np.ndarray, Sdet: np.ndarray) -> np.ndarray:
+    """Return positions on the curved detector of model physical."""
+    radius = geometry.close_distance
+    u, v = (Fdet - geometry.Fclose) / radius, (Sdet - geometry.Sclose) / radius
+    away = np.cos(u) * np.cos(v) * np.array(geometry.odet_vector)
+    across = np.sin(u) * np.array(geometry.fdet_vector)
+    return radius * (
+        away + across + np.cos(u) * np.sin(v) * np.array(geometry.sdet_vector)
+    )
 
 
 def _turned(v: np.ndarray, axis: np.ndarray, angle: np.ndarray) -> np.ndarray:

@@ -164,12 +164,6 @@ class Setup:
         return self.model == "physical"
 
     @property
-    def rays(self) -> int:
-        """Sensor layers x subpixels x sources of a pixel."""
-        subpixels = self.oversample * self.oversample
-        return self.sensor.thicksteps * subpixels * len(self.sources.wavelengths)
-
-    @property
     def orientations(self) -> int:
         """Phi steps x mosaic domains."""
         return self.phi.count * self.mosaicity.domains

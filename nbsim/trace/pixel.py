@@ -55,6 +55,7 @@ EVALUATION = np.dtype(
         ("F_cell", float),
         ("interpolated", bool),
         ("counted", bool),  # False: nothing was added
+        ("weight", float),  # of the ray (model physical), part of its terms; else 1
         ("term", float),
         ("factor", float),
         ("I", float),
@@ -77,9 +78,11 @@ class Trace:
     evaluations
         All evaluations, in loop order, as records of `EVALUATION`. The sum of the
         pixel is ``I = I_background; for e in evaluations: I = (I + term) * factor``;
-        `factor` is 1 unless an -oversample_ flag multiplies the running sum.
+        `factor` is 1 unless an -oversample_ flag multiplies the running sum. In model
+        physical `term` includes the ray's `weight`: solid angle, capture fraction,
+        polarization and the source's share.
     I_background
-        What the sum starts with.
+        What the sum starts with (model physical: the weighted background of all rays).
     """
 
     spixel: int
@@ -125,6 +128,7 @@ def trace_pixel(setup: Setup, slow: int, fast: int) -> Trace:
     record = record[~np.isnan(record[:, LAYER])]
     table = job.xtal.first_cell_vectors if first else job.xtal.cell_vectors
     rows = _evaluations(record, job, domains=len(table) // setup.phi.count)
+    background = _weigh(rows, job)
     by_phi = _first_by_phi(rows)
     cells = [_Cell(*(scaled(v, 1e10) for v in cell)) for cell in table]
     cells = cells[:: len(table) // setup.phi.count]
@@ -138,7 +142,7 @@ def trace_pixel(setup: Setup, slow: int, fast: int) -> Trace:
         },
         phi_rows=tuple(_phi_row(setup, row, cells[row["phi_tic"]]) for row in by_phi),
         evaluations=rows,
-        I_background=job.sampling.I_bg,
+        I_background=background,
     )
 
 
@@ -189,7 +193,7 @@ def _state_before(
             rank, interpolate, first, job, pixels, scratch.reshape(-1)
         )
         rank += 1
-    if interpolate:
+    if interpolate and not job.sampling.keep_interpolating:
         xmin, xmax, ymin, _ = setup.bounds
         rows = (xmin, xmax, ymin, pixel[0])
         reached = render(setup, scratch, rows, backend="cpu")
@@ -257,6 +261,29 @@ def _factors(rows: np.ndarray, job: Job) -> np.ndarray:
     return factor
 
 
+def _weigh(rows: np.ndarray, job: Job) -> float:
+    """Put the weights of rays into their terms; return what the sum starts with."""
+    rows["weight"] = 1.0
+    if not job.sampling.per_ray:
+        return job.sampling.I_bg
+    share = job.beam.share[rows["source"]]
+    rows["weight"] = rows["omega_pixel"] * rows["capture_fraction"] * rows["polar"]
+    rows["weight"] *= share
+    first_of_ray = (rows["phi_tic"] <= 0) & (rows["mos_tic"] <= 0)
+    background = job.sampling.I_bg * float(rows["weight"][first_of_ray].sum())
+    rows["term"] *= rows["weight"]
+    rows["I"] = background + np.cumsum(rows["term"])
+    return background
+
+
+def _obliquity(setup: Setup, row: np.void) -> float:
+    if not setup.physical:
+        return setup.geometry.close_distance / float(row["airpath"])
+    if setup.flags.curved:
+        return 1.0
+    return dot(row["diffracted"], setup.geometry.odet_vector)
+
+
 def _first_by_phi(rows: np.ndarray) -> np.ndarray:
     """Return the first domain of every phi step of the pixel's first ray."""
     first = rows[0]
@@ -300,7 +327,7 @@ def _geometry_values(setup: Setup, row: np.void) -> dict[str, Value]:
         "R_distance_meters": airpath,
         "omega_pixel_sr": float(row["omega_pixel"]),
         "close_distance_meters": geometry.close_distance,
-        "obliquity_factor": geometry.close_distance / airpath,
+        "obliquity_factor": float(_obliquity(setup, row)),
         "diffracted_vec": _floats(row["diffracted"]),
         "incident_vec": _floats(row["incident"]),
         "lambda_meters": float(row["wavelength"]),
