@@ -34,7 +34,8 @@ RAYS = {
     "thickness alone": "-N 6 -detector_thick 4000",
     "divergence": "-N 5 -divergence 30 -divsteps 4 -polar 1",
     "dispersion": "-N 5 -dispersion 6 -dispsteps 3 -oversample 2",
-    "everything": f"-Na 12 -Nb 9 -Nc 4 {LAYERS} -oversample 2 -hdivrange 9 -dispersion 3 "
+    "everything": f"-Na 12 -Nb 9 -Nc 4 {LAYERS} -oversample 2 -hdivrange 9 "
+    "-dispersion 3 "
     "-dispsteps 2 -mosaic 1 -mosaic_domains 3 -phi 3 -osc 2 -phisteps 2 -polar 0.9",
     "phi steps": "-N 6 -phi 0 -osc 3 -phisteps 3",
     "phistep alone": "-N 6 -phi -1 -phistep 2",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .geometry import Geometry
 from .run import Setup
 
 
