@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .images.psf import apply_psf
     from .images.scaling import Statistics
     from .model.background import Background
+    from .model.detector_presets import DetectorPreset, detector_preset
     from .model.detector_response import DetectorResponse
     from .model.models import Beam, Crystal, Goniometer, Sampling
     from .model.structure_factors import StructureFactors
@@ -46,6 +47,7 @@ _HOME = {
     "Crystal": "model.models",
     "CrystalFactors": "factors.reflection_file",
     "Detector": "simulation",
+    "DetectorPreset": "model.detector_presets",
     "DetectorResponse": "model.detector_response",
     "DeviceError": "errors",
     "FileError": "errors",
@@ -63,6 +65,7 @@ _HOME = {
     "apply_psf": "images.psf",
     "counts_image": "images.counts",
     "detected_image": "images.detected",
+    "detector_preset": "model.detector_presets",
     "poisson_noise": "images.noise",
     "read_image": "formats.registry",
     "read_fdump": "formats.hkl",
@@ -89,6 +92,7 @@ __all__ = [
     "Crystal",
     "CrystalFactors",
     "Detector",
+    "DetectorPreset",
     "DetectorResponse",
     "DeviceError",
     "FileError",
@@ -107,6 +111,7 @@ __all__ = [
     "apply_psf",
     "counts_image",
     "detected_image",
+    "detector_preset",
     "poisson_noise",
     "read_fdump",
     "read_hkl",

@@ -28,6 +28,7 @@ from nbsim import (
 from nbsim.command.outputs import PIXELS
 from nbsim.errors import FileError
 from nbsim.formats.registry import image_formats
+from nbsim.model.detector_response import DetectorResponse
 from nbsim.model.experiment import MODEL_CLASSES, Experiment
 from nbsim.options import GROUPS, OPTIONS, OptionError, build_parser, parse
 from nbsim.options.collector import Collector
@@ -392,6 +393,13 @@ samplesize sample_x sample_y sample_z | 0 1e9 | -1e-9 inf nan
 ksol fprime:2 | 0 1e9 | -1e-9 inf nan
 bsol add_B F_scale F000 fprime:1 | -1e9 0 1e9 | inf nan
 fudge lambda energy exposure beamsize | 1e-9 1e30 | 0 -1 inf nan
+saturation gain background:1 beamstop:0 | 1e-9 1e9 | 0 -1 inf nan
+background_density background_MW | 1e-9 1e9 | 0 -1 inf nan
+readout_noise flicker calibration psf_fwhm | 0 1e9 | -1e-9 inf nan
+calib_seed | -2147483646 0 2147483646 | 2147483647 0.5 inf nan
+psf_radius | 0 2000 | -1 0.5 inf nan
+bits | 16 32 | 16.5 inf nan
+beamstop:1 | -999 0 999 | inf nan
 distance close_distance pixel detsize detsize_f detsize_s | 1e-9 1e9 | 0 -1 inf nan
 density MW preview_rings:0 preview_rings:5 | 1e-9 1e9 | 0 -1 inf nan
 cell:0 cell:1 cell:2 | 1e-3 1e6 | 0 -1 inf nan
@@ -447,6 +455,7 @@ def test_every_number_has_edges():
 def test_python_has_the_bounds_of_the_command_line():
     makers = {"crystal": lambda **fields: Crystal(cell=70, **fields)}
     makers |= {"beam": Beam, "detector": Detector, "goniometer": Goniometer}
+    makers |= {"response": DetectorResponse}
     makers |= {"sampling": Sampling, "structure_factors": StructureFactors}
     tried = 0
     for name, _, inside, outside in EDGE_CASES:
@@ -476,6 +485,8 @@ def test_rows_say_where_values_go():
         for name, model in {**MODEL_CLASSES, "output": Output}.items()
     }
     fields["simulation"] = {"model"}
+    fields["preset"] = {"name"}
+    fields["response"] = {field.name for field in dataclasses.fields(DetectorResponse)}
     fields["factors"] = {
         name
         for maker in (read_mtz, structure_factors_from_model)

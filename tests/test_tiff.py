@@ -125,7 +125,7 @@ def test_pipe(tmp_path):
     "array", [PIXELS.astype(np.float64), PIXELS.astype(np.int16), PIXELS[0], PIXELS[:0]]
 )
 def test_unsuitable_pixels(tmp_path, array):
-    with pytest.raises(ValueError, match="two dimensions of float32 or uint16"):
+    with pytest.raises(ValueError, match="two dimensions of float32, uint16 or uint32"):
         write_tiff(tmp_path / "x.tif", array, {})
 
 

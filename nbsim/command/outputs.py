@@ -15,6 +15,7 @@ from ..formats.files import check_writable, replace_when_complete, same_place
 from ..formats.hkl import write_fdump
 from ..formats.registry import Content, ImageFormat, chosen_format
 from ..formats.unfinished import together
+from ..images.psf import width_in_pixels
 from ..images.scaling import Statistics, automatic_int_scale, automatic_pgm_scale
 from ..model.structure_factors import available_memory
 from ..model.validate import MAX_SEED
@@ -31,6 +32,7 @@ PIXELS = {
     "counts": "uint16",
     "grey": "uint8",
     "noise": "uint16",
+    "background": "float32",
     "preview": "picture",
     "noise preview": "picture",
 }
@@ -43,6 +45,9 @@ IMAGES = {
 }
 #: float32, two uint16 and one uint8 image.
 BYTES_PER_PIXEL = 9
+#: Besides, for each background and their sum; for counted photons and 32-bit integers;
+#: for the spectra, or the kernel, of a point spread.
+BYTES_OF_BACKGROUND, BYTES_OF_RESPONSE, BYTES_OF_SPREAD = 4, 20, 48
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,8 @@ class Images:
     ----------
     stats, int_scale, pgm_scale
         What the scaled images rest on.
-    image
-        (slow, fast) float32, photons.
+    image, background
+        (slow, fast) float32, photons, all of them and those of backgrounds alone.
     int_pixels, pgm_pixels, noise_pixels
         uint16, uint8, uint16; None where none is wanted.
     photons, overloads
@@ -87,6 +92,7 @@ class Images:
     int_scale: float
     pgm_scale: float
     image: np.ndarray
+    background: np.ndarray | None
     int_pixels: np.ndarray
     pgm_pixels: np.ndarray | None
     noise_pixels: np.ndarray | None
@@ -114,8 +120,9 @@ def outputs_to_write(command: CommandLine[Simulation]) -> Plan:
     _check_distinct(everything, command.inputs)
     _check_seed(output)
     _check_memory(command)
+    _check_spread(command)
     formats = {
-        name: chosen_format(path, IMAGES[name][1], PIXELS[IMAGES[name][0]])
+        name: chosen_format(path, IMAGES[name][1], _kind(name, output))
         for name, path in images.items()
     }
     for name, path in everything.items():
@@ -154,9 +161,32 @@ def _check_seed(output: Output) -> None:
         raise ValueError(f"-seed {output.seed}: it must be within +-{MAX_SEED}")
 
 
+def _check_spread(command: CommandLine[Simulation]) -> None:
+    """Raise before the run what the point spread would raise after it."""
+    output, detector = command.output, command.simulation.detector
+    response = output.response
+    if output.noisefile is not None and response is not None and response.spreads:
+        width_in_pixels(response.psf_fwhm_um, detector.pixel_size_mm, detector.shape)
+
+
+def _kind(name: str, output: Output) -> str:
+    """Return the type of the pixels of an option's file."""
+    pixels = IMAGES[name][0]
+    if pixels == "noise" and output.response is not None and output.response.bits == 32:
+        return "uint32"
+    return PIXELS[pixels]
+
+
 def _check_memory(command: CommandLine[Simulation]) -> None:
     spixels, fpixels = command.simulation.detector.shape
-    needed = BYTES_PER_PIXEL * spixels * fpixels
+    response = command.output.response
+    per_pixel = BYTES_PER_PIXEL
+    if command.simulation.backgrounds:
+        count = len(command.simulation.backgrounds) + 1
+        per_pixel += BYTES_OF_BACKGROUND * count
+    if command.output.noisefile is not None and response is not None:
+        per_pixel += BYTES_OF_RESPONSE + BYTES_OF_SPREAD * response.spreads
+    needed = per_pixel * spixels * fpixels
     available = available_memory()
     if needed > available:
         raise MemoryError(
@@ -165,7 +195,11 @@ def _check_memory(command: CommandLine[Simulation]) -> None:
         )
 
 
-def make_images(command: CommandLine[Simulation], result: Result) -> Images:
+def make_images(
+    command: CommandLine[Simulation],
+    result: Result,
+    background: np.ndarray | None = None,
+) -> Images:
     """Make all images that a command line wants from the float image."""
     simulation, output = command.simulation, command.output
     image = result.image
@@ -179,13 +213,19 @@ def make_images(command: CommandLine[Simulation], result: Result) -> Images:
     noise_pixels, photons, overloads = None, 0.0, 0
     if output.noisefile is not None:
         noise_pixels, photons, overloads = simulation.noise(
-            image, output.seed, output.adc
+            image,
+            output.seed,
+            output.adc,
+            response=output.response,
+            generator=output.noise_generator,
+            threads=output.threads,
         )
     return Images(
         stats=stats,
         int_scale=int_scale,
         pgm_scale=pgm_scale,
         image=image,
+        background=background,
         int_pixels=simulation.int_image(image, int_scale, output.adc),
         pgm_pixels=pgm_pixels,
         noise_pixels=noise_pixels,
@@ -248,6 +288,8 @@ class _Contents:
         images = self._images
         if pixels == "photons":
             return self._content(images.image)
+        if pixels == "background":
+            return self._content(images.background)
         if pixels == "counts":
             return self._content(images.int_pixels, self._output.adc, images.int_scale)
         if pixels == "noise":

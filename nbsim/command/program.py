@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from ..backends.device import device_lines
 from ..backends.protocol import Result
 from ..options.command_line import CommandLine, read_command_line
@@ -71,12 +73,13 @@ def render(words: Sequence[str]) -> None:
     say(report.before(command))
     _trace(command)
     result = _run(command)
+    background = _add_backgrounds(command, result)
     _warn_all(report.render_warnings(command.simulation, result))
     if wrong := image_warning(command.simulation.setup, result.image):
         warn(wrong)
     for block in pixel_blocks(command, result):
         say(block)
-    images = make_images(command, result)
+    images = make_images(command, result, background)
     say(report.after(command, result, images))
     _warn_all(write_all(command, images, plan))
 
@@ -106,6 +109,33 @@ def _run(command: CommandLine[Simulation]) -> Result:
     finally:
         if bar:
             bar.clear()
+
+
+def _add_backgrounds(
+    command: CommandLine[Simulation], result: Result
+) -> np.ndarray | None:
+    """Add the backgrounds to the image, one after the other, as float_add does.
+
+    Returns
+    -------
+    ndarray or None
+        Their sum.
+    """
+    if not command.simulation.backgrounds:
+        return None
+    total = np.zeros_like(result.image)
+    bar = standard_bar() if command.output.progress else None
+    with announced(note):
+        images = command.simulation.background_images(
+            threads=command.output.threads, progress=bar
+        )
+    if bar:
+        bar.clear()
+    for background in images:
+        _warn_all(background.warnings)
+        np.add(result.image, background.image, out=result.image)
+        total += background.image
+    return total
 
 
 def _warn_all(messages: Iterable[str]) -> None:

@@ -267,7 +267,8 @@ def after(
     if output.noisefile is not None:
         counts = (images.photons, images.overloads)
         lines.append("%.0f photons on noise image (%d overloads)" % counts)
-        lines.append(f"writing {output.noisefile} as 2-byte integers")
+        size = 2 if images.noise_pixels is None else images.noise_pixels.itemsize
+        lines.append(f"writing {output.noisefile} as {size}-byte integers")
     for path in (output.preview, output.preview_noise):
         if path is not None:
             lines.append(f"writing {path} as a picture")

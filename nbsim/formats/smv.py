@@ -23,6 +23,8 @@ _MAGIC = b"{\nHEADER_BYT"  # C compares 12 bytes
 _LEFT_OUT = ("ADC_OFFSET",)  # where the header would not fit one block otherwise
 _WRITTEN_HERE = ("HEADER_BYTES", "DIM", "BYTE_ORDER", "TYPE", "SIZE1", "SIZE2")
 _TYPE = "unsigned_short"
+#: Of the C program noisify for 32 bits, and what others write.
+_LONG_TYPE, _LONG_TYPES = "long_integer", ("long_integer", "unsigned_long")
 _C_NUMBER = re.compile(
     r"[ \t\n\v\f\r]*([+-]?)"
     r"(?:(0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?)"
@@ -42,7 +44,7 @@ class SmvImage:
     header
         The whole header, padding included, up to the first NUL byte.
     pixels
-        (slow, fast) uint16 in the byte order of this machine.
+        (slow, fast) uint16, or uint32, in the byte order of this machine.
     """
 
     path: str
@@ -103,7 +105,7 @@ def header_pairs(header: str) -> dict[str, str]:
 
 
 def read_smv(path: str | os.PathLike) -> SmvImage:
-    """Read an SMV image of 16-bit pixels.
+    """Read an SMV image of 16-bit or 32-bit pixels.
 
     Raises
     ------
@@ -119,15 +121,21 @@ def read_smv(path: str | os.PathLike) -> SmvImage:
     header = _text(content[:size])
     order = _byte_order(path, header)
     fast, slow = image_size(path, header)
-    expected = size + 2 * fast * slow
+    kind = np.uint32 if _is_long(header) else np.uint16
+    width = np.dtype(kind).itemsize
+    expected = size + width * fast * slow
     if len(content) < expected:
         raise FileError(
             f"{path} is truncated: {fast} x {slow} pixels after a header of {size} "
             f"bytes make {expected} bytes, the file has {len(content)}"
         )
-    stored = np.frombuffer(content, dtype=order + "u2", count=fast * slow, offset=size)
-    pixels = stored.astype(np.uint16).reshape(slow, fast)
+    stored = np.frombuffer(content, f"{order}u{width}", fast * slow, size)
+    pixels = stored.astype(kind).reshape(slow, fast)
     return SmvImage(path=os.fspath(path), header=header, pixels=pixels)
+
+
+def _is_long(header: str) -> bool:
+    return header_pairs(header).get("TYPE", _TYPE) in _LONG_TYPES
 
 
 def _text(content: bytes) -> str:
@@ -154,8 +162,10 @@ def _byte_order(path: str | os.PathLike, header: str) -> str:
     """Return numpy's sign for the byte order; also check the pixel type."""
     pairs = header_pairs(header)
     pixel_type = pairs.get("TYPE", _TYPE)
-    if not pixel_type.startswith(_TYPE):
-        raise FileError(f"{path}: TYPE={pixel_type}: only {_TYPE} can be read")
+    if not pixel_type.startswith(_TYPE) and pixel_type not in _LONG_TYPES:
+        raise FileError(
+            f"{path}: TYPE={pixel_type}: only {_TYPE} and {_LONG_TYPE} can be read"
+        )
     name = pairs.get("BYTE_ORDER", "")
     for known, sign in (("little_endian", "<"), ("big_endian", ">")):
         if name == known:
@@ -196,7 +206,7 @@ def write_smv(
     path
         The file, replaced when complete, or an open binary stream.
     pixels
-        (slow, fast) uint16.
+        (slow, fast) uint16 or uint32 (TYPE=long_integer, as noisify writes).
     header
         Further keywords and their texts in the order to be written. The keywords
         that describe the file itself (HEADER_BYTES to SIZE2) are added in front.
@@ -213,17 +223,17 @@ def write_smv(
     if (
         pixels.ndim != 2
         or not pixels.size
-        or pixels.dtype.newbyteorder("=") != np.uint16
+        or pixels.dtype.newbyteorder("=") not in (np.uint16, np.uint32)
     ):
         raise ValueError(
             f"pixels of shape {pixels.shape} and type {pixels.dtype}: an SMV image "
-            "has two dimensions of uint16"
+            "has two dimensions of uint16 or uint32"
         )
     slow, fast = pixels.shape
     lines = {
         "DIM": "2",
         "BYTE_ORDER": f"{sys.byteorder}_endian",
-        "TYPE": _TYPE,
+        "TYPE": _TYPE if pixels.itemsize == 2 else _LONG_TYPE,
         "SIZE1": str(fast),
         "SIZE2": str(slow),
     }
@@ -233,7 +243,8 @@ def write_smv(
     start = _header_bytes(lines)
     with replace_when_complete(path) as stream:
         stream.write(start)
-        stream.write(np.ascontiguousarray(pixels, dtype=np.uint16).data)
+        native = pixels.dtype.newbyteorder("=")
+        stream.write(np.ascontiguousarray(pixels, dtype=native).data)
 
 
 def _check_line(keyword: str, text: str) -> None:
@@ -275,7 +286,7 @@ def _write(stream: BinaryIO, content: Content) -> None:
 FORMAT = ImageFormat(
     name="SMV",
     suffixes=(".img", ".smv"),
-    holds=("uint16",),
+    holds=("uint16", "uint32"),
     write=_write,
     read=lambda path: read_smv(path).pixels,
     geometry=True,

@@ -16,7 +16,7 @@ from nbsim.formats.registry import Content, ImageFormat
 from nbsim.formats.run_record import metadata as run_metadata
 
 SCHEMA = 1  # raised when the meaning of a metadata key changes
-_PIXEL_TYPES = (np.float32, np.uint16)
+_PIXEL_TYPES = (np.float32, np.uint16, np.uint32)
 # Offsets of a classic TIFF have 32 bits; what is left over holds the tags.
 _CLASSIC_LIMIT = 2**32 - 2**25
 
@@ -31,7 +31,7 @@ def write_tiff(
     path
         The file, replaced when complete, or an open binary stream.
     array
-        (slow, fast) float32 or uint16.
+        (slow, fast) float32, uint16 or uint32.
     metadata
         What JSON can hold, numpy numbers and arrays included. A key
         ``pixel_size_mm`` also sets the resolution tags. ``schema`` is added.
@@ -46,7 +46,7 @@ def write_tiff(
     if array.ndim != 2 or not array.size or array.dtype not in _PIXEL_TYPES:
         raise ValueError(
             f"pixels of shape {array.shape} and type {array.dtype}: a TIFF image has "
-            "two dimensions of float32 or uint16"
+            "two dimensions of float32, uint16 or uint32"
         )
     description = json.dumps(
         {"schema": SCHEMA, **metadata}, allow_nan=False, default=_plain
@@ -140,7 +140,7 @@ def _write(stream: BinaryIO, content: Content) -> None:
 FORMAT = ImageFormat(
     name="TIFF",
     suffixes=(".tif", ".tiff"),
-    holds=("float32", "uint16"),
+    holds=("float32", "uint16", "uint32"),
     write=_write,
     read=lambda path: read_tiff(path)[0],
     geometry=True,

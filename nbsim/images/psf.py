@@ -80,12 +80,7 @@ def apply_psf(
     fwhm = validate.number("fwhm_um", fwhm_um, "um", low=0.0)
     pixel = validate.number("pixel_mm", pixel_mm, "mm", low=0.0, open_low=True)
     radius = validate.integer("radius_pixels", radius_pixels, low=0)
-    fwhm_pixels = float(np.float32(fwhm / 1e6)) / (pixel / 1000.0)
-    if fwhm_pixels > max(image.shape):
-        raise ValueError(
-            f"psf_fwhm {fwhm:g} um: wider than the image of {image.shape[1]} x "
-            f"{image.shape[0]} pixels of {pixel:g} mm"
-        )
+    fwhm_pixels = width_in_pixels(fwhm, pixel, image.shape)
     if not np.isfinite(image).all():
         raise ValueError("the float image has pixels that are not finite")
     if fwhm_pixels == 0.0:
@@ -96,6 +91,24 @@ def apply_psf(
         return _separable(image, fwhm_pixels, threads, progress)
     quarter = kernel_quarter(psf, fwhm_pixels, image.shape, radius)
     return _by_spectrum(image, quarter, threads, progress)
+
+
+def width_in_pixels(fwhm_um: float, pixel_mm: float, shape: tuple[int, ...]) -> float:
+    """Return a point spread's full width at half maximum in pixels.
+
+    Raises
+    ------
+    ValueError
+        If it is wider than the image.
+    """
+    # C quirk: the width is kept in single precision.
+    width = float(np.float32(fwhm_um / 1e6)) / (pixel_mm / 1000.0)
+    if width > max(shape):
+        raise ValueError(
+            f"psf_fwhm {fwhm_um:g} um: wider than the image of {shape[1]} x {shape[0]} "
+            f"pixels of {pixel_mm:g} mm"
+        )
+    return width
 
 
 def gauss_weights(fwhm: float, count: int) -> np.ndarray:

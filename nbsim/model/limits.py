@@ -133,7 +133,7 @@ BOUNDS = {
         "calib_seed": SEED,
         "psf_fwhm_um": Bounds(unit="um", low=0),
         "psf_radius_pixels": COUNT,
-        "saturation_counts": Bounds(unit="counts", low=1),
+        "saturation_counts": Bounds(unit="counts", above=0),
     },
     "goniometer": {
         "phi_deg": ANGLE_DEG,

@@ -15,11 +15,13 @@ from ..formats.hkl import read_fdump, read_hkl
 from ..formats.smv import SmvImage
 from ..formats.smv_geometry import header_fields, read_header_image
 from ..formats.textfiles import read_matrix, read_sources, read_stol
+from ..model.detector_response import DetectorResponse
 from ..model.experiment import MODEL_CLASSES, Experiment
 from ..model.models import Detector, clock_seed
 from ..model.structure_factors import StructureFactors
 from .collector import Collector
 from .crystal_files import CELL_FILES, crystal_factors, take_spectrum
+from .detector_words import backgrounds, response, take_preset
 from .reader import EXACT, parse
 from .schema import shown
 
@@ -51,6 +53,9 @@ class Output:
     threads: int | None = None
     precision: str = "double"
     device: str | None = None
+    background_file: str | None = None
+    response: DetectorResponse | None = None
+    noise_generator: str | None = None
     trace_pixels: tuple[tuple[int, int], ...] = ()
     trace_file: str | None = None
     trace_format: str = "text"
@@ -110,7 +115,7 @@ def _structure_factors(collected: Collector) -> StructureFactors:
         if not asked:
             collected.unasked.append(note)
         return factors
-    if default_F == 0.0:
+    if default_F == 0.0 and not collected.values["backgrounds"]:
         raise UsageError(
             "no structure factors: give a list with -hkl, one value with "
             f"-default_F, or a dump with -dump (there is no {DUMP_FILE} here)"
@@ -206,6 +211,9 @@ def _build(
     kind: type[Kind],
 ) -> CommandLine[Kind]:
     crystal, detector = collected.values["crystal"], collected.values["detector"]
+    if collected.values["backgrounds"] and not crystal.keys() & {"cell"}:
+        # Without reflections the crystal does not matter.
+        _stand_in_for_no_crystal(collected)
     if "cell" not in crystal and not collected.files.keys() & {"mat", *CELL_FILES}:
         raise UsageError(
             "no crystal: give its cell, as in nbsim -cell 78 78 37 -default_F 9 -N 10, "
@@ -215,7 +223,8 @@ def _build(
         _read_matrix(collected)
     take_spectrum(collected)
     factors = _structure_factors(collected)
-    output = Output(**collected.values["output"])
+    take_preset(collected)
+    output = Output(**collected.values["output"], response=response(collected))
     if output.trace_file is not None and not output.trace_pixels:
         raise UsageError(
             f"-trace_file {output.trace_file}: nothing to trace, name a pixel with "
@@ -245,6 +254,7 @@ def _build(
             if model is not StructureFactors
         },
         **collected.values["simulation"],
+        backgrounds=backgrounds(collected),
         warnings=(*collected.warnings, *collected.unasked),
     )
     return CommandLine(
@@ -256,6 +266,14 @@ def _build(
         warnings=tuple(collected.warnings),
         unasked=tuple(collected.unasked),
     )
+
+
+def _stand_in_for_no_crystal(collected: Collector) -> None:
+    """Give a line that only has backgrounds some cell: its F is 0 everywhere."""
+    wanted = {"mat", "hkl", *CELL_FILES}
+    default_F = collected.values["structure_factors"].get("default_F", 0.0)
+    if not collected.files.keys() & wanted and default_F == 0.0:
+        collected.values["crystal"]["cell"] = (100.0,)
 
 
 def _read_matrix(collected: Collector) -> None:
