@@ -46,7 +46,7 @@ class BeamArgs(NamedTuple):
 
     incident: np.ndarray  # (sources, 3) unit vectors along the rays
     wavelength: np.ndarray  # (sources,) m
-    share: np.ndarray  # (sources,) weights with a mean of 1; see SamplingArgs.per_ray
+    share: np.ndarray  # (sources,) weights with a mean of 1; see SamplingArgs
     polar_vector: np.ndarray
     polarization: float  # Kahn factor
     nopolar: bool
@@ -87,6 +87,15 @@ class HklArgs(NamedTuple):
     l_min: int
     has_list: bool
     default_F: float
+    # F that follows the energy of each source: |part_0 + sum_j c_j part_j|, instead of
+    # the list. Real and imaginary parts side by side.
+    parts: np.ndarray = np.zeros((1, 1, 1, 0), np.float32)  # (h, k, l, 2 + 2 n)
+    coefficients: np.ndarray = np.zeros((1, 0))  # (sources, 2 n)
+
+    @property
+    def follows_energy(self) -> bool:
+        """Whether F is made of parts."""
+        return self.coefficients.shape[1] > 0
 
 
 class SamplingArgs(NamedTuple):
@@ -103,6 +112,8 @@ class SamplingArgs(NamedTuple):
     # Model physical: every ray's sum (and its own I_bg) gets its own solid angle,
     # capture fraction, polarization and share; nothing is applied at the end.
     per_ray: bool
+    # Model c with a spectrum: the sum of each source's terms gets its share.
+    weighted: bool
     # Model physical: only evaluations outside the list take the nearest F.
     keep_interpolating: bool
 

@@ -154,6 +154,9 @@ class Simulation(Experiment):
         )
         image = np.zeros(detector.shape, np.float32) if out is None else out
         _check_out(image, detector.shape)
+        if self.setup.separate_channels:
+            options = {"backend": backend, "threads": threads, "precision": precision}
+            return self._sum_of_channels(image, progress, roi=roi, **options)
         with driver.cpu_threads(threads):
             return driver.render(
                 self.setup,
@@ -163,6 +166,72 @@ class Simulation(Experiment):
                 backend=backend,
                 precision=precision,
             )
+
+    def channel(self, number: int) -> Simulation:
+        """Return the simulation of one channel of the spectrum alone.
+
+        Parameters
+        ----------
+        number
+            Which one, from 0 on.
+
+        Raises
+        ------
+        ValueError
+            When the beam has no such channel.
+        """
+        spectrum = self.beam.spectrum
+        count = 0 if spectrum is None else len(spectrum)
+        if spectrum is None or not 0 <= validate.integer("channel", number) < count:
+            raise ValueError(f"channel {number}: the beam has {count} channels")
+        wavelength_A = float(spectrum[number, 0])
+        crystal = self.crystal
+        if crystal.A_matrix is not None:  # it includes the mean wavelength
+            scale = wavelength_A / self.beam.wavelength_A
+            crystal = dataclasses.replace(crystal, A_matrix=crystal.A_matrix * scale)
+        return dataclasses.replace(
+            self,
+            crystal=crystal,
+            structure_factors=self.structure_factors.at_channel(number),
+            beam=dataclasses.replace(
+                self.beam, spectrum=None, wavelength_A=wavelength_A
+            ),
+            sampling=dataclasses.replace(
+                self.sampling,
+                oversample=self.setup.oversample,
+                interpolate=self.setup.interpolate,
+            ),
+        )
+
+    def _sum_of_channels(
+        self,
+        image: np.ndarray,
+        progress: Callable[[float], None] | None,
+        **options: Any,
+    ) -> Result:
+        """Render each channel as an image of its own: `Setup.separate_channels`."""
+        assert self.beam.spectrum is not None
+        total = np.zeros(image.shape)
+        weights = self.beam.spectrum[:, 1].tolist()
+        results = []
+        for number, weight in enumerate(weights):
+
+            def of_all(fraction: float, done: int = number) -> None:
+                assert progress is not None
+                progress((done + fraction) / len(weights))
+
+            result = self.channel(number).run(
+                progress=of_all if progress else None, out=image, **options
+            )
+            total += weight * image
+            results.append(result)
+        image[...] = total
+        fell_out = [r.out_of_range for r in results if r.out_of_range is not None]
+        return dataclasses.replace(
+            results[0],
+            seconds=sum(result.seconds for result in results),
+            out_of_range=fell_out[0] if fell_out else None,
+        )
 
     def render(self, **options: Any) -> np.ndarray:
         """Render the image; the keyword arguments are those of `run`.

@@ -20,6 +20,7 @@ from golden_cases import CASES
 from nbsim import Simulation, StructureFactors
 from nbsim.backends import cuda as render_cuda
 from nbsim.backends import driver
+from nbsim.model.spectral import SpectralParts
 
 #: Pixels of a window, slow and fast.
 WINDOW = (3, 4)
@@ -95,6 +96,41 @@ TWINS = {
     ),
     "carryover": ("-N 9 -oversample 1 -osc 2 -phisteps 2 -phi_carryover", True),
 }
+
+
+#: Command lines of spectra, how many parts F has beside the first; 0: the list.
+SPECTRAL = {
+    "one_element": ("-Na 5 -Nb 6 -Nc 9 -oversample 1", 1),
+    "two_elements": ("-Na 30 -Nb 20 -Nc 11 -oversample 1 -water 1", 2),
+    "divergence": ("-N 5 -oversample 1 -divergence 4 -divsteps 2", 1),
+    "mosaic_spectrum": ("-N 5 -oversample 1 -mosaic 2 -mosaic_domains 70", 3),
+    "gauss_spectrum": ("-N 4 -gauss_xtal -fudge 0.01 -oversample 2 -polar 0.9", 1),
+    "round_physical": ("-N 6 -round_xtal -oversample 1 -model physical -water 1", 2),
+    "tophat_spectrum": ("-N 3 -tophat_spots -fudge 0.003 -oversample 1", 1),
+    "running_spectrum": ("-N 5 -oversample 2 -oversample_polar -polar 0.9", 1),
+    "list": ("-N 5 -oversample 1 -dmin 1.61", 0),
+    "list_interpolated": ("-N 5 -oversample 1 -interpolate", 0),
+    "one_F": ("-N 5 -oversample 1 -water 1", None),
+}
+
+
+def spectral(name: str) -> Simulation:
+    """Return the simulation of a case of SPECTRAL: three channels."""
+    arguments, parts = SPECTRAL[name]
+    simulation = Simulation.from_args(f"{CELL} {PLACE} -default_F 7 {arguments}")
+    channels = np.array([[0.98, 1.0], [1.0, 3.0], [1.03, 0.5]])
+    rng = np.random.default_rng(8)
+    factors = {None: StructureFactors(default_F=7.0), 0: LIST}.get(parts)
+    if factors is None:
+        shape = (*LIST.F.shape, 1 + parts)
+        values = rng.normal(0.0, 50.0, (*shape, 2)).astype(np.float32)
+        coefficients = rng.normal(size=(3, parts)) + 1j * rng.normal(size=(3, parts))
+        made = SpectralParts(
+            values.view(np.complex64)[..., 0], coefficients, channels[:, 0]
+        )
+        factors = dataclasses.replace(LIST, spectral=made)
+    beam = dataclasses.replace(simulation.beam, spectrum=channels)
+    return dataclasses.replace(simulation, beam=beam, structure_factors=factors)
 
 
 def window(case) -> tuple[int, int, int, int]:
@@ -201,6 +237,11 @@ def main(path: str) -> None:
             result = twin(name).run(backend="cuda", precision=precision)
             results[f"twin {name} {precision}"] = result.image
             results[f"fell out {name}"] = np.array(result.out_of_range or (-1, -1))
+    for name in SPECTRAL:
+        results[f"spectral {name}"] = spectral(name).render(backend="cuda")
+    for name in ("two_elements", "mosaic_spectrum", "round_physical"):
+        image = on_backend(spectral(name), short_launches(1))
+        results[f"spectral {name}, short"] = image
     mosaic = twin("mosaic")
     results["whole"] = on_backend(mosaic)
     for evaluations in (1, 200, 1000):

@@ -31,6 +31,7 @@ FORMS = [
     ("physical", "single"),
     ("physical_curved", "double"),
     ("physical_interpolated", "double"),
+    ("two_elements", "double"),
 ]
 
 
@@ -56,7 +57,9 @@ pytestmark = pytest.mark.skipif(
 
 def kernels(name, precision):
     """Yield every kernel of a twin with the arguments of a launch, on the host."""
-    simulation = cuda_runs.twin(name)
+    simulation = (
+        cuda_runs.spectral(name) if name in cuda_runs.SPECTRAL else cuda_runs.twin(name)
+    )
     host_job = driver.with_one_ray(driver.build_job(simulation.setup))
     pixels = driver.build_pixels(simulation.setup, (0, 9, 0, 9))
     job = cuda_arguments.job_by_value(host_job)
@@ -67,7 +70,7 @@ def kernels(name, precision):
         simulation.structure_factors, host_job, precision, simulation.setup.interpolate
     )
     fast = pixel_cuda.add_terms_kernel(
-        formula.form, formula.lookup, host_job.sampling.per_ray
+        formula.form, formula.lookup, host_job.sampling.per_ray, formula.parts
     )
     flat = job.xtal.cell_vectors.reshape(-1)
     yield fast, (
@@ -121,7 +124,7 @@ def test_fast_kernels_compile(name, precision, monkeypatch):
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids="{0[0]}.{0[1]}".format)
-@pytest.mark.parametrize("name", ["many_cells", "physical"])
+@pytest.mark.parametrize("name", ["many_cells", "physical", "mosaic_spectrum"])
 def test_every_generation(name, capability, monkeypatch):
     for kernel, arguments in kernels(name, "single"):
         check_compiles(kernel, arguments, capability, monkeypatch)

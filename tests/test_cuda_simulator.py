@@ -148,5 +148,22 @@ def test_running_products_bear_the_shortest_launches(simulated):
     )
 
 
+@pytest.mark.parametrize("name", cuda_runs.SPECTRAL)
+def test_spectrum(name, simulated):
+    whole = cuda_runs.spectral(name)
+    expected = sum(
+        weight * whole.channel(number).render(backend="cpu").astype(float)
+        for number, (_, weight) in enumerate(whole.beam.spectrum.tolist())
+    )
+    image = simulated[f"spectral {name}"]
+    check_images(image, expected, 1e-6, 1e-5)
+    check_images(whole.render(backend="cpu"), expected, 1e-6, 1e-5)
+    # Short launches add up the same.
+    if f"spectral {name}, short" in simulated:
+        np.testing.assert_allclose(
+            simulated[f"spectral {name}, short"], image, rtol=1.2e-7
+        )
+
+
 def test_interrupt(simulated):
     assert str(simulated["interrupted"]) == "interrupted"

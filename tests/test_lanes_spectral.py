@@ -10,6 +10,7 @@ from nbsim import StructureFactors
 from nbsim.backends.cpu_arguments import shape_arguments, spectral_lookups
 from nbsim.kernels import params
 from nbsim.kernels.cpu.lanes_spectral import add_spectral_terms
+from nbsim.kernels.reference.structure_factor import nearest_F
 from nbsim.model.spectral import SpectralParts
 
 BOX = (9, 8, 11)
@@ -29,13 +30,34 @@ def spectral_factors(parts):
     return StructureFactors(F, -4, -3, -6, default_F=2.0, hkls=1, spectral=spectral)
 
 
+def hkl_arguments(factors):
+    """Return the kernels' arguments, each channel a source."""
+    return params.HklArgs(
+        *(factors.F, factors.h_min, factors.k_min, factors.l_min, True),
+        factors.default_F,
+        factors.spectral.parts.view(np.float32),
+        factors.spectral.coefficients.view(float),
+    )
+
+
+@pytest.mark.parametrize("channel", [0, 2])
+def test_scalar_formula(channel):
+    factors = spectral_factors(3)
+    hkl, alone = hkl_arguments(factors), factors.at_channel(channel)
+    for index in ((-4, -3, -6), (0, 1, 2), (4, 4, 4)):
+        F = nearest_F(*map(float, index), hkl, channel)
+        expected = alone.F[tuple(np.add(index, (4, 3, 6)))]
+        assert F == pytest.approx(expected, rel=1e-6)
+    assert nearest_F(-5.0, 0.0, 0.0, hkl, channel) == 2.0
+
+
 @pytest.mark.parametrize("n", [1, 17, 512])
 @pytest.mark.parametrize("parts", [1, 2, 3, 5])
 def test_sum_of_parts(parts, n):
     factors, xtal = spectral_factors(parts), crystal("any")
     shape, _ = shape_arguments(xtal)
     s, cell_vectors = scattering(n, 3e8), cells(6)
-    lookups = spectral_lookups(factors)
+    lookups = spectral_lookups(factors, hkl_arguments(factors))
     assert len(lookups) == 3
     for channel, lookup in enumerate(lookups):
         total = np.full(n, 0.5)
@@ -56,7 +78,7 @@ def test_every_shape(name):
     shape, shape_factor = shape_arguments(xtal)
     s, cell_vectors = scattering(200, 3e8), cells(3)
     total = np.zeros(200)
-    lookup = spectral_lookups(factors)[1]
+    lookup = spectral_lookups(factors, hkl_arguments(factors))[1]
     call_loop(add_spectral_terms, shape, lookup, s, total, cell_vectors)
     hkl = params.HklArgs(factors.at_channel(1).F, -4, -3, -6, True, 2.0)
     F_latt, F_cell = terms_by_pixel(s, cell_vectors, xtal, hkl)

@@ -190,6 +190,15 @@ def add_rays(sums, weight, keep, factor, n, run, total):
 
 
 @lanes
+def add_shares(sums, keep, share, n, total):
+    """Add each pixel's sum of one source with the source's share; 0 afterwards."""
+    vector_loop()
+    for i in range(n):
+        total[i] += share * sums[i] if keep[i] != 0.0 else 0.0
+        sums[i] = 0.0
+
+
+@lanes
 def polarizations(dx, dy, dz, ray, E_in, B_in, n, run, keep, polar):
     """Fill in polar of the kept pixels where it is still 0.
 

@@ -51,6 +51,8 @@ LOOP = np.dtype(
         ("table", np.int64),
         ("factor", np.float64),  # constant factor of all terms
         ("running", np.int64),  # whether the loop itself applies factor and weight
+        # Bytes from the lookup of one source to that of the next; 0: one for all.
+        ("lookup_step", np.int64),
         # Address of the cells for the first evaluation, which sets it to 0; or 0.
         ("first_cells", np.int64),
         # Set to 1 by another thread, it ends the call without an image.
@@ -85,7 +87,7 @@ def directions(tile, layer, sub, n, run, rare):
 
 
 @lanes
-def accumulate(tile, sums, n, cell_vectors, run, loop, done):
+def accumulate(tile, sums, n, source, cell_vectors, run, loop, done):
     """Call the innermost loop, which adds to the row `sums`; count orientations."""
     cells = cell_vectors.ctypes.data
     if loop.first_cells != 0:
@@ -110,7 +112,7 @@ def accumulate(tile, sums, n, cell_vectors, run, loop, done):
                 cells + np.uint64(m * CELL_BYTES),
                 orientations,
                 loop.shape,
-                loop.lookup,
+                loop.lookup + source * loop.lookup_step,
                 loop.table,
                 loop.factor,
                 np.int64(run.has_water),
@@ -120,7 +122,7 @@ def accumulate(tile, sums, n, cell_vectors, run, loop, done):
 
 
 @lanes
-def accumulate_rare(tile, n, cell_vectors, run, loop, done):
+def accumulate_rare(tile, n, source, cell_vectors, run, loop, done):
     """As `accumulate`, with what few runs need: running products and dmin."""
     weight, keep = advanced(tile, WEIGHT), advanced(tile, KEEP)
     capture, polar = advanced(tile, CAPTURE), advanced(tile, POLAR)
@@ -136,7 +138,7 @@ def accumulate_rare(tile, n, cell_vectors, run, loop, done):
     copy = advanced(tile, RAY_SUM)
     for i in range(n):
         copy[i] = total[i]
-    accumulate(tile, copy, n, cell_vectors, run, loop, done)
+    accumulate(tile, copy, n, source, cell_vectors, run, loop, done)
     for i in range(n):
         total[i] = copy[i] if keep[i] != 0.0 else total[i]
     if first_cells != 0 and keep[0] == 0.0:
@@ -144,7 +146,16 @@ def accumulate_rare(tile, n, cell_vectors, run, loop, done):
 
 
 @lanes
-def accumulate_ray(tile, n, ray, share, cell_vectors, run, loop, done):
+def accumulate_share(tile, n, source, share, cell_vectors, run, loop, done):
+    """As `accumulate`, for a spectrum in model c: a source's sum gets its share."""
+    sums = advanced(tile, RAY_SUM)
+    accumulate(tile, sums, n, source, cell_vectors, run, loop, done)
+    keep, total = advanced(tile, KEEP), advanced(tile, TOTAL)
+    geometry.add_shares(sums, keep, share, n, total)
+
+
+@lanes
+def accumulate_ray(tile, n, ray, source, share, cell_vectors, run, loop, done):
     """As `accumulate`, for model physical: a ray's sum gets its own weight.
 
     Parameters
@@ -161,7 +172,7 @@ def accumulate_ray(tile, n, ray, share, cell_vectors, run, loop, done):
     geometry.ray_weights(
         dx, dy, dz, omega, capture, incident, E_in, B_in, share, n, run, weight
     )
-    accumulate(tile, sums, n, cell_vectors, run, loop, done)
+    accumulate(tile, sums, n, source, cell_vectors, run, loop, done)
     keep, total = advanced(tile, KEEP), advanced(tile, TOTAL)
     geometry.add_rays(sums, weight, keep, loop.factor, n, run, total)
 
@@ -241,19 +252,31 @@ def render_tile(
                 if rare is not None:
                     if run.per_ray:
                         vectors = ray, E_in, B_in
-                        weight = share[source]
                         accumulate_ray(
-                            tile, n, vectors, weight, cell_vectors, run, loop, done
+                            tile,
+                            n,
+                            vectors,
+                            source,
+                            share[source],
+                            cell_vectors,
+                            run,
+                            loop,
+                            done,
                         )
                         continue
                 if polar_missing or run.oversample_polar:
                     polar_missing = geometry.polarizations(
                         dx, dy, dz, ray, E_in, B_in, n, run, keep, polar
                     )
-                if rare is not None:
-                    accumulate_rare(tile, n, cell_vectors, run, loop, done)
+                if rare is None:
+                    accumulate(tile, total, n, source, cell_vectors, run, loop, done)
+                elif run.weighted:
+                    weight = share[source]
+                    accumulate_share(
+                        tile, n, source, weight, cell_vectors, run, loop, done
+                    )
                 else:
-                    accumulate(tile, total, n, cell_vectors, run, loop, done)
+                    accumulate_rare(tile, n, source, cell_vectors, run, loop, done)
     if loop.stopped != 0:
         return 0
     geometry.store_photons(

@@ -6,12 +6,13 @@ would then delete the rounding by a large constant; so the reduced forms are
 compiled again with plain IEEE arithmetic. The compiler still fuses multiply-add.
 """
 
+import functools
 import importlib
 import math
 import types
 
 import numpy as np
-from numba import config, cuda
+from numba import config, cuda, float64
 
 from ..cpu import lanes_cubic, reduced
 from ..jit import scalar
@@ -142,6 +143,28 @@ def table_place(h0, k0, l0, box):
     l = min(max(l0, box.l_low), box.l_high)
     # Unsigned, so that numba does not look for an index counted from the end.
     return np.uint32(h * box.h_stride + k * box.k_stride + l + box.base)
+
+
+@functools.cache
+def spectral_F_sqr(parts):
+    """Return the function that puts together F of so many parts beside the first."""
+
+    @cuda.jit(device=True)
+    def F_sqr(table, place, source, coefficients):
+        """Return |F|^2 of an element of the table of parts, for a source."""
+        first = np.uint32(place * np.uint32(2 * parts + 2))
+        real = float64(table[first])
+        imaginary = float64(table[first + np.uint32(1)])
+        for n in range(parts):
+            x = coefficients[source, 2 * n]
+            y = coefficients[source, 2 * n + 1]
+            u = float64(table[first + np.uint32(2 * n + 2)])
+            v = float64(table[first + np.uint32(2 * n + 3)])
+            real += x * u - y * v
+            imaginary += x * v + y * u
+        return real * real + imaginary * imaginary
+
+    return F_sqr
 
 
 @scalar

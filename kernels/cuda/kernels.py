@@ -41,6 +41,7 @@ from .params import (
     NEAREST,
     ROUND_SPOT,
     SINGLE,
+    SPECTRAL,
     SQUARE_ANY,
     SQUARE_FEW,
     SQUARE_SINGLE,
@@ -199,9 +200,12 @@ def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
                 F_cell = forms.interpolated_F_on_device(h, k, l, hkl)
             else:
                 F_cell = forms.nearest_F_on_device(
-                    round_index(h), round_index(k), round_index(l), hkl
+                    round_index(h), round_index(k), round_index(l), hkl, source
                 )
-            I += F_cell * F_cell * F_latt * F_latt
+            term = F_cell * F_cell * F_latt * F_latt
+            if sampling.weighted:
+                term *= beam.share[source]
+            I += term
             # C quirk: the running sum is multiplied, see pixel.pixel_intensity.
             if sampling.oversample_thick:
                 I *= capture_fraction
@@ -215,7 +219,7 @@ def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
 
 
 @functools.cache
-def add_terms_kernel(form, lookup, per_ray=False):
+def add_terms_kernel(form, lookup, per_ray=False, parts=0):
     """Return the kernel for one shape and precision, and one source of F_cell.
 
     With `per_ray` (model physical) the sum of a ray, and its background, get the
@@ -230,16 +234,18 @@ def add_terms_kernel(form, lookup, per_ray=False):
     box
         `Box` or `Cube`.
     table
-        (elements,): F^2 for `Box`, F for `Cube`.
+        (elements,): F^2 for `Box`, F for `Cube`; for SPECTRAL float32 of 1 + `parts`
+        complex numbers an index.
     factor
         Constant factor of all terms, used where it cannot be applied at the end.
     """
     single = form in SINGLE
     zero = np.float32(0.0) if single else 0.0
     # Both neighbours of a half give a parallelepiped the same F_latt^2.
-    nearest = lookup in (NEAREST, TRICUBIC_ELSE_NEAREST)
+    nearest = lookup in (NEAREST, TRICUBIC_ELSE_NEAREST, SPECTRAL)
     halves_down = nearest or form not in (SQUARE_ANY, SQUARE_FEW)
     tricubic = lookup in (TRICUBIC, TRICUBIC_ELSE_NEAREST)
+    F_sqr_of_source = forms.spectral_F_sqr(parts)
 
     @kept
     @cuda.jit
@@ -332,6 +338,11 @@ def add_terms_kernel(form, lookup, per_ray=False):
                             term = gauss_single(dh, dk, dl, spot)
                         if lookup == NEAREST:
                             term *= table[forms.table_place(h0, k0, l0, box)]
+                        if lookup == SPECTRAL:
+                            element = forms.table_place(h0, k0, l0, box)
+                            term *= F_sqr_of_source(
+                                table, element, source, hkl.coefficients
+                            )
                         if tricubic:
                             if form == GAUSS:
                                 bright = forms.gauss_is_bright(dh, dk, dl, spot)
@@ -352,7 +363,8 @@ def add_terms_kernel(form, lookup, per_ray=False):
                     if per_ray:
                         total += weight * part
                     else:
-                        total += part
+                        # 1, but for a spectrum.
+                        total += beam.share[source] * part
                 ray = last
             cuda.syncthreads()
             low += count

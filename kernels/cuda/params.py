@@ -13,8 +13,9 @@ SQUARE_ANY, SQUARE_FEW, ROUND_SPOT, GAUSS, TOPHAT, SQUARE_SINGLE, GAUSS_SINGLE =
 )
 SINGLE = (SQUARE_SINGLE, GAUSS_SINGLE)
 #: Where it takes F_cell from: one number for all, nearest in a list, interpolated (an
-#: index that cannot be ends that for the run), interpolated where possible.
-DEFAULT_F, NEAREST, TRICUBIC, TRICUBIC_ELSE_NEAREST = range(4)
+#: index that cannot be ends that for the run), interpolated where possible, nearest
+#: parts that the energy of the source puts together.
+DEFAULT_F, NEAREST, TRICUBIC, TRICUBIC_ELSE_NEAREST, SPECTRAL = range(5)
 
 
 class Work(NamedTuple):

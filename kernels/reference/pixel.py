@@ -205,9 +205,15 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
                             F_cell = interpolated_F(h, k, l, hkl)
                         else:
                             F_cell = nearest_F(
-                                round_index(h), round_index(k), round_index(l), hkl
+                                round_index(h),
+                                round_index(k),
+                                round_index(l),
+                                hkl,
+                                source,
                             )
                         term = F_cell * F_cell * F_latt * F_latt
+                        if sampling.weighted:
+                            term *= beam.share[source]
                         I += term
                         # C quirk: the running sum is multiplied, so that early
                         # terms are multiplied again by every later one.

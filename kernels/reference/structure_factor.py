@@ -7,8 +7,11 @@ from ..jit import scalar
 
 
 @scalar
-def nearest_F(h0, k0, l0, hkl):
-    """Return F at whole indices (floats), default_F outside the list."""
+def nearest_F(h0, k0, l0, hkl, source=0):
+    """Return F at whole indices (floats), default_F outside the list.
+
+    Where F follows the energy, it is that of a source.
+    """
     i = int(h0) - hkl.h_min
     j = int(k0) - hkl.k_min
     m = int(l0) - hkl.l_min
@@ -18,7 +21,18 @@ def nearest_F(h0, k0, l0, hkl):
         return hkl.default_F
     if i >= hkl.F.shape[0] or j >= hkl.F.shape[1] or m >= hkl.F.shape[2]:
         return hkl.default_F
-    return hkl.F[i, j, m]
+    if hkl.coefficients.shape[1] == 0:
+        return hkl.F[i, j, m]
+    real = float(hkl.parts[i, j, m, 0])
+    imaginary = float(hkl.parts[i, j, m, 1])
+    for n in range(0, hkl.coefficients.shape[1], 2):
+        x = hkl.coefficients[source, n]
+        y = hkl.coefficients[source, n + 1]
+        u = float(hkl.parts[i, j, m, n + 2])
+        v = float(hkl.parts[i, j, m, n + 3])
+        real += x * u - y * v
+        imaginary += x * v + y * u
+    return math.sqrt(real * real + imaginary * imaginary)
 
 
 @scalar

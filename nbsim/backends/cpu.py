@@ -16,6 +16,7 @@ from .cpu_arguments import (
     nearest_lookup,
     run_record,
     shape_arguments,
+    spectral_lookups,
     tile_scratch,
 )
 from .cpu_functions import LaneLoop, c_function, tile_types
@@ -160,6 +161,8 @@ class CpuBackend:
     def _new_loop(self, interpolate: bool) -> LaneLoop:
         from ..kernels.cpu import lanes, lanes_cubic, lanes_listed, lanes_single
 
+        if self._job.hkl.follows_energy:
+            return self._spectral_loop()
         if interpolate and self._cubic:
             lookup, function = self._cubic, lanes_cubic.add_cubic
         else:
@@ -174,6 +177,18 @@ class CpuBackend:
             function = one if self._factors.F is None else many
         factor = self._shape_factor * lookup.factor
         return LaneLoop(function, self._shape, lookup, factor, self._running)
+
+    def _spectral_loop(self) -> LaneLoop:
+        from ..kernels.cpu.lanes_spectral import add_spectral_terms
+
+        lookups = spectral_lookups(self._factors, self._job.hkl)
+        return LaneLoop(
+            add_spectral_terms,
+            self._shape,
+            lookups[0],
+            self._shape_factor,
+            of_sources=[lookup.arguments for lookup in lookups],
+        )
 
 
 def nothing() -> None:
@@ -192,6 +207,7 @@ def needs_rare(job: Job) -> bool | None:
         or sampling.dmin > 0.0
         or sampling.running
         or sampling.per_ray
+        or sampling.weighted
         or None
     )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         CrystalArgs,
         CubicElseNearestF,
         CubicF,
+        HklArgs,
         Job,
         Pixels,
         SingleF,
@@ -179,22 +180,17 @@ def nearest_lookup(factors: StructureFactors, precision: str) -> Lookup:
     return Lookup(lookup, factors.F.reshape(-1).astype(dtype, copy=False), 1.0)
 
 
-def spectral_lookups(factors: StructureFactors) -> list[Lookup]:
-    """Return the lookup of every channel of a spectrum; the table is the same."""
+def spectral_lookups(factors: StructureFactors, hkl: HklArgs) -> list[Lookup]:
+    """Return the lookup of every source; the table is the same."""
     from ..kernels.params import SpectralF
 
-    assert factors.spectral is not None
     # A part, two float32, is read as one float64.
-    table = factors.spectral.parts.view(np.float64).reshape(-1)
+    table = hkl.parts.view(np.float64).reshape(-1)
     whole, _, _ = nearest_lookup(factors, "double")
     return [
-        Lookup(SpectralF(*whole, _real_numbers(row)), table, 1.0)
-        for row in factors.spectral.coefficients
+        Lookup(SpectralF(*whole, tuple(row)), table, 1.0)
+        for row in hkl.coefficients.tolist()
     ]
-
-
-def _real_numbers(row: np.ndarray) -> tuple[float, ...]:
-    return tuple(row.view(np.float64).tolist())
 
 
 def cubic_lookup(factors: StructureFactors, keep: bool = False) -> Lookup | None:
@@ -248,6 +244,8 @@ def why_double(setup: Setup, job: Job, on_device: bool) -> str | None:
         return "the running products of the -oversample_ options need it"
     if setup.interpolate:
         return "interpolation needs it"
+    if job.hkl.follows_energy:
+        return "structure factors that follow the energy need it"
     if setup.shape == "tophat":
         return "the edge of a top-hat spot needs it"
     if setup.shape == "round" and on_device:

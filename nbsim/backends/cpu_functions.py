@@ -7,7 +7,7 @@ See `kernels/cpu/tiles.py` for the reason.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,14 +69,19 @@ class LaneLoop:
         lookup: Lookup,
         factor: float,
         running: bool = False,
+        of_sources: Sequence[tuple] = (),
     ):
         from ..kernels.cpu.tiles import LOOP
 
-        self._kept = packed(shape), packed(lookup.arguments), lookup.table
+        # One after the other: a source's is so many bytes from the first.
+        lookups = [packed(one) for one in of_sources or (lookup.arguments,)]
+        step = lookups[0].itemsize if of_sources else 0
+        self._kept = packed(shape), np.concatenate(lookups), lookup.table
         types = loop_types(shape, lookup.arguments, lookup.table)
         address = c_function(function, types).address
         arguments = (part.ctypes.data for part in self._kept)
-        self.record = np.array([(address, *arguments, factor, running, 0, 0)], LOOP)
+        numbers = (address, *arguments, factor, running, step, 0, 0)
+        self.record = np.array([numbers], LOOP)
 
 
 def loop_types(shape: tuple, lookup: tuple, table: np.ndarray) -> tuple[Any, ...]:

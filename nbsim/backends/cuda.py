@@ -105,7 +105,11 @@ class CudaDevice:
             xtal=xtal._replace(cell_vectors=cells, first_cell_vectors=cells),
             # The fast kernels have their own table.
             hkl=hkl._replace(
-                F=cuda.to_device(hkl.F if in_order else hkl.F[:1, :1, :1])
+                F=cuda.to_device(hkl.F if in_order else hkl.F[:1, :1, :1]),
+                parts=cuda.to_device(
+                    hkl.parts if in_order else hkl.parts[:1, :1, :1].copy()
+                ),
+                coefficients=cuda.to_device(hkl.coefficients),
             ),
         )
         self._pixels = pixels._replace(active=cuda.to_device(pixels.active))
@@ -264,7 +268,10 @@ class CudaDevice:
             )
         else:
             kernel = pixel_cuda.add_terms_kernel(
-                formula.form, formula.lookup, self._job.sampling.per_ray
+                formula.form,
+                formula.lookup,
+                self._job.sampling.per_ray,
+                formula.parts,
             )
             grid = (_blocks(work.stop - work.start), sums.shape[0])
             kernel[grid, _threads()](  # pyright: ignore

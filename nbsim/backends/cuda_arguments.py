@@ -34,6 +34,8 @@ class FastKernel:
         `cuda_params.Box` and F^2, or `cuda_params.Cube` and F; flat, on the host.
     factor
         Constant factor of all terms.
+    parts
+        What F has beside its first part, where it follows the energy.
     """
 
     form: int
@@ -42,6 +44,7 @@ class FastKernel:
     box: Any
     table: np.ndarray
     factor: float
+    parts: int = 0
 
 
 def _tuple(vector: np.ndarray) -> tuple[float, ...]:
@@ -83,7 +86,8 @@ def _spot(shape: Any) -> Any:
 
 def needs_order(job: Job) -> bool:
     """Return whether only the kernel that keeps C's order of operations will do."""
-    return job.sampling.running or job.hkl.F.size > LARGEST_TABLE
+    numbers = max(1, job.hkl.parts.shape[3])
+    return job.sampling.running or job.hkl.F.size * numbers > LARGEST_TABLE
 
 
 def fast_kernel(
@@ -115,6 +119,16 @@ def fast_kernel(
             box=_cube(job),
             table=np.ascontiguousarray(job.hkl.F).reshape(-1),
             factor=factor,
+        )
+    if job.hkl.follows_energy:
+        return FastKernel(
+            form=_form(shape),
+            lookup=cuda_params.SPECTRAL,
+            spot=_spot(shape),
+            box=_box(factors),
+            table=table_of_parts(factors),
+            factor=factor,
+            parts=job.hkl.coefficients.shape[1] // 2,
         )
     single = precision == "single"
     form, spot = _single(shape, job) if single else (_form(shape), _spot(shape))
@@ -164,6 +178,21 @@ def table_of_squares(factors: StructureFactors, dtype: type) -> np.ndarray:
     table = np.full([n + 2 for n in factors.F.shape], factors.default_F**2, dtype)
     np.multiply(factors.F, factors.F, out=table[1:-1, 1:-1, 1:-1], casting="same_kind")
     return table.reshape(-1)
+
+
+@functools.lru_cache(maxsize=1)
+def table_of_parts(factors: StructureFactors) -> np.ndarray:
+    """Return what F is made of, flat, with one shell of default_F around the list.
+
+    Real and imaginary parts side by side, float32; the last table is kept.
+    """
+    assert factors.spectral is not None
+    parts = factors.spectral.parts
+    shape = [n + 2 for n in parts.shape[:3]]
+    table = np.zeros((*shape, parts.shape[3]), np.complex64)
+    table[..., 0] = factors.default_F
+    table[1:-1, 1:-1, 1:-1] = parts
+    return table.view(np.float32).reshape(-1)
 
 
 def _box(factors: StructureFactors) -> Any:

@@ -46,6 +46,7 @@ def build_job(setup: Setup) -> Job:
     }
     carryover = flags.phi_carryover
     physical, sources = setup.physical, len(setup.sources.wavelengths)
+    weighted = setup.sources.channels is not None and not physical
     return params.Job(
         det=params.DetectorArgs(
             fdet_vector=np.array(geometry.fdet_vector),
@@ -73,7 +74,7 @@ def build_job(setup: Setup) -> Job:
             # Numba compiles anew for an array that is part of another one.
             incident=np.ascontiguousarray(setup.sources.incident),
             wavelength=np.ascontiguousarray(setup.sources.wavelengths),
-            share=setup.sources.shares if physical else np.ones(sources),
+            share=setup.sources.shares if physical or weighted else np.ones(sources),
             polar_vector=np.array(geometry.polar_vector),
             polarization=setup.polarization,
             nopolar=flags.nopolar,
@@ -93,6 +94,7 @@ def build_job(setup: Setup) -> Job:
             l_min=factors.l_min,
             has_list=factors.F is not None,
             default_F=float(factors.default_F),
+            **_parts_of_F(setup),
         ),
         sampling=params.SamplingArgs(
             oversample_thick=flags.oversample_thick,
@@ -100,14 +102,28 @@ def build_job(setup: Setup) -> Job:
             oversample_omega=flags.oversample_omega,
             dmin=setup.dmin,
             # A ray's terms are divided by their number, its background is not.
-            I_bg=setup.I_bg * (setup.orientations if physical else 1),
+            I_bg=setup.I_bg * (setup.orientations if physical else setup.channels),
             has_water=setup.water_size != 0.0,
             scale=R_E_SQR * setup.fluence,
             steps=float(setup.steps),
             per_ray=physical,
+            weighted=weighted,
             keep_interpolating=physical,
         ),
     )
+
+
+def _parts_of_F(setup: Setup) -> dict[str, np.ndarray]:
+    """Return the arguments of an F that follows the energy, none where it does not."""
+    spectral, channels = setup.structure_factors.spectral, setup.sources.channels
+    if spectral is None or channels is None:
+        return {}
+    return {
+        "parts": spectral.parts.view(np.float32),
+        "coefficients": np.ascontiguousarray(
+            spectral.coefficients[channels].view(np.float64)
+        ),
+    }
 
 
 def spot_metric(setup: Setup) -> np.ndarray:

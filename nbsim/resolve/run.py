@@ -169,6 +169,31 @@ class Setup:
         return self.phi.count * self.mosaicity.domains
 
     @property
+    def channels(self) -> int:
+        """Channels of the spectrum; 1 without one."""
+        channels = self.sources.channels
+        return 1 if channels is None else int(channels.max()) + 1
+
+    @property
+    def separate_channels(self) -> bool:
+        """Whether each channel of a spectrum must be an image of its own.
+
+        Model c carries things from ray to ray and from pixel to pixel: running
+        products, whether it still interpolates, a stale orientation, the first
+        polarization factor inside dmin. In one run the channels would share them, and
+        the image would not be the sum of theirs.
+        """
+        if self.physical or self.sources.channels is None:
+            return False
+        flags = self.flags
+        running = (
+            flags.oversample_thick or flags.oversample_polar or flags.oversample_omega
+        )
+        several_rays = len(self.sources.wavelengths) > self.channels
+        at_dmin = self.dmin > 0.0 and (several_rays or self.water_size > 0.0)
+        return running or self.interpolate or flags.phi_carryover or at_dmin
+
+    @property
     def steps(self) -> int:
         """Evaluations per pixel and layer: sources x domains x phi x subpixels."""
         count = len(self.sources.wavelengths) * self.mosaicity.domains * self.phi.count
@@ -291,6 +316,30 @@ def _flags(beam: Beam, detector: Detector, sampling: Sampling, exact: bool) -> F
     )
 
 
+def _follows_energy(experiment: Experiment) -> bool:
+    """Return whether each channel of the beam has an F of its own.
+
+    Raises
+    ------
+    ValueError
+        When the structure factors were made for another spectrum.
+    """
+    spectral = experiment.structure_factors.spectral
+    spectrum = experiment.beam.spectrum
+    if spectral is None or spectrum is None:
+        return False
+    made_for = spectral.wavelengths_A
+    if len(made_for) != len(spectrum) or not np.allclose(
+        made_for, spectrum[:, 0], rtol=1e-9, atol=0.0
+    ):
+        raise ValueError(
+            f"structure_factors: made for another spectrum ({len(made_for)} channels "
+            f"from {made_for.min():.6g} to {made_for.max():.6g} A) than the beam's "
+            f"({len(spectrum)} channels)"
+        )
+    return True
+
+
 def resolve(experiment: Experiment) -> Setup:
     """Make every choice that the models leave open.
 
@@ -329,6 +378,13 @@ def resolve(experiment: Experiment) -> Setup:
     fluence, flux = fluence_and_flux(beam)
     water_size = crystal.water_um / 1e6
     interpolate = sampling.interpolate
+    if _follows_energy(experiment):
+        if interpolate:
+            raise ValueError(
+                "interpolate: not between structure factors that follow the energy of "
+                "a spectrum's channels; leave out -interpolate or -spectrum"
+            )
+        interpolate = False
     if interpolate is None:
         # C quirk: decided before a crystal size in mm becomes a number of cells.
         cells = N_cells if exact else (crystal.Na, crystal.Nb, crystal.Nc)

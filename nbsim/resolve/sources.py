@@ -38,6 +38,9 @@ class Sources:
         The steps that made them; 1 step without a range for a list.
     deviations
         Horizontal and vertical angle of each divergence step, radians.
+    channels
+        (n,) which channel of a spectrum each source is; None without one. Their
+        weights are used in every model.
     """
 
     positions: np.ndarray
@@ -47,10 +50,11 @@ class Sources:
     vdiv: Steps
     dispersion: Steps
     deviations: tuple[tuple[float, float], ...]
+    channels: np.ndarray | None = None
 
     @property
     def shares(self) -> np.ndarray:
-        """(n,) weights with a mean of 1, as model physical uses them."""
+        """(n,) weights with a mean of 1."""
         return self.weights / self.weights.mean()
 
     @property
@@ -148,8 +152,6 @@ def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:
     ValueError
         When the elliptical cut leaves no source.
     """
-    if beam.spectrum is not None:
-        raise ValueError("spectrum: images of several channels come with the next step")
     wavelength = beam.wavelength_A / 1.0e10
     hdiv, vdiv, dispersion = source_grid(beam)
     far = scaled(geometry.beam_vector, -SOURCE_DISTANCE)
@@ -163,12 +165,13 @@ def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:
             "divergence: the elliptical cut leaves no source; use more steps or "
             "-square_div"
         )
+    directions = [_direction(far, h, v, geometry) for h, v in angles]
+    if beam.spectrum is not None:
+        return _channels(beam.spectrum, directions, hdiv, vdiv, angles)
     count = len(angles) * dispersion.count
     positions: list[Vector] = []
     wavelengths = []
-    for h, v in angles:
-        position = rotate_axis(far, geometry.polar_vector, v)
-        position = rotate_axis(position, geometry.vert_vector, h)
+    for position in directions:
         for i in range(dispersion.count):
             positions.append(position)
             offset = 1.0 + dispersion.step * i - dispersion.range / 2.0
@@ -181,4 +184,32 @@ def resolve_sources(beam: Beam, geometry: Geometry) -> Sources:
         vdiv,
         dispersion,
         angles,
+    )
+
+
+def _direction(far: Vector, h: float, v: float, geometry: Geometry) -> Vector:
+    """Return where the rays come from that deviate by two angles, m."""
+    position = rotate_axis(far, geometry.polar_vector, v)
+    return rotate_axis(position, geometry.vert_vector, h)
+
+
+def _channels(
+    spectrum: np.ndarray,
+    directions: list[Vector],
+    hdiv: Steps,
+    vdiv: Steps,
+    angles: tuple[tuple[float, float], ...],
+) -> Sources:
+    """Return every direction with every channel of a spectrum, channels fastest."""
+    wavelengths, weights = spectrum.T
+    count = len(directions)
+    return Sources(
+        positions=np.repeat(np.array(directions), len(spectrum), axis=0),
+        weights=np.tile(weights / count, count),
+        wavelengths=np.tile(wavelengths / 1.0e10, count),
+        hdiv=hdiv,
+        vdiv=vdiv,
+        dispersion=NONE,
+        deviations=angles,
+        channels=np.tile(np.arange(len(spectrum)), count),
     )

@@ -114,6 +114,11 @@ def trace_pixel(setup: Setup, slow: int, fast: int) -> Trace:
     from ..kernels.reference.record import COLUMNS, LAYER
 
     check_pixel(setup, slow, fast)
+    if setup.separate_channels:
+        raise ValueError(
+            "a trace of this spectrum: with these options model c makes every channel "
+            "an image of its own; trace Simulation.channel(0), or leave out -spectrum"
+        )
     evaluations = setup.steps * setup.sensor.thicksteps
     if evaluations > MOST_EVALUATIONS:
         raise ValueError(
