@@ -186,9 +186,9 @@ def spectral_lookups(factors: StructureFactors, hkl: HklArgs) -> list[Lookup]:
 
     # A part, two float32, is read as one float64.
     table = hkl.parts.view(np.float64).reshape(-1)
-    whole, _, _ = nearest_lookup(factors, "double")
+    of_list: dict[str, Any] = nearest_lookup(factors, "double").arguments._asdict()
     return [
-        Lookup(SpectralF(*whole, tuple(row)), table, 1.0)
+        Lookup(SpectralF(**of_list, coefficients=tuple(row)), table, 1.0)
         for row in hkl.coefficients.tolist()
     ]
 
