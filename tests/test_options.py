@@ -42,7 +42,9 @@ def a_value(argument):
     """Return a word that is a value of `argument`."""
     if argument.choices:
         return argument.choices[0]
-    return {"text": "some.file", "int": "1", "float": "0.5"}[argument.kind]
+    if argument.kind == "float":
+        return "0.5" if argument.bounds.admit(0.5) else repr(argument.bounds.high)
+    return {"text": "some.file", "int": "1"}[argument.kind]
 
 
 # Canonical name and the spellings that nanoBragg.c's option loop takes for it: those of
@@ -256,17 +258,17 @@ def test_ignored_options_take_their_numbers_along(line, instead):
     [
         (
             "-pixel -0.1",
-            "-pixel -0.1: the pixel size must be a finite number of mm greater than 0",
+            "-pixel -0.1: the pixel size must be a finite number of mm from 1e-06 to 1e+07",
         ),
         (
             "--pixel_size big",
-            "--pixel_size big: the pixel size must be a finite number of mm greater "
-            "than 0",
+            "--pixel_size big: the pixel size must be a finite number of mm from "
+            "1e-06 to 1e+07",
         ),
         (
             "-lambda nan",
-            "-lambda nan: the wavelength must be a finite number of Angstrom greater "
-            "than 0",
+            "-lambda nan: the wavelength must be a finite number of Angstrom from "
+            "0.01 to 100",
         ),
         ("-adc inf", "-adc inf: the zero level must be a finite number"),
         ("-adc 1_0", "-adc 1_0: the zero level must be a finite number"),
@@ -290,8 +292,8 @@ def test_ignored_options_take_their_numbers_along(line, instead):
         ),
         (
             "-cell 10 -10",
-            "-cell -10: the cell length b must be a finite number of Angstrom greater "
-            "than 0",
+            "-cell -10: the cell length b must be a finite number of Angstrom from "
+            "1 to 100000",
         ),
         (
             "-polar 1.1",
@@ -299,8 +301,8 @@ def test_ignored_options_take_their_numbers_along(line, instead):
         ),
         (
             "-detector_abs nan",
-            "-detector_abs nan: the attenuation depth must be a finite number of um "
-            "not less than 0 or inf",
+            "-detector_abs nan: the attenuation depth must be a finite number of um, "
+            "0 or not less than 1e-06 or inf",
         ),
         (
             "-misset here",
@@ -321,7 +323,7 @@ def test_ignored_options_take_their_numbers_along(line, instead):
         (
             "-pixel -N 5",
             "-pixel: the pixel size is missing; it must be a finite number of mm "
-            "greater than 0, and the next word is -N",
+            "from 1e-06 to 1e+07, and the next word is -N",
         ),
         (
             "-mat -odd.mat",
@@ -331,7 +333,7 @@ def test_ignored_options_take_their_numbers_along(line, instead):
         (
             "-cell -N 5",
             "-cell: the cell length a is missing; it must be a finite number of "
-            "Angstrom greater than 0, and the next word is -N",
+            "Angstrom from 1 to 100000, and the next word is -N",
         ),
         ("-mozaic 1", "unknown option -mozaic; did you mean -mosaic?"),
         ("-na 1", "unknown option -na; did you mean -Na?"),
@@ -389,30 +391,42 @@ seed | -2147483647 0 2147483647 | 2147483648 -2147483648 0.5
 mosaic_seed misset_seed | -2147483646 0 2147483646 | 2147483647 -2147483647 0.5
 roi:0 roi:1 roi:2 roi:3 | -5 0 7 | 0.5 nan inf
 printout_pixel:0 printout_pixel:1 trace_pixel:0 trace_pixel:1 | 0 9 | -1 0.5
-samplesize sample_x sample_y sample_z | 0 1e9 | -1e-9 inf nan
+samplesize sample_x sample_y sample_z | 0 100 | -1e-9 101 inf nan
 ksol fprime:2 | 0 1e9 | -1e-9 inf nan
 bsol add_B F_scale F000 fprime:1 | -1e9 0 1e9 | inf nan
-fudge lambda energy exposure beamsize | 1e-9 1e30 | 0 -1 inf nan
-saturation gain background:1 beamstop:0 | 1e-9 1e9 | 0 -1 inf nan
-background_density background_MW | 1e-9 1e9 | 0 -1 inf nan
+fudge | 1e-12 1e12 | 0 -1 9e-13 1.1e12 inf nan
+lambda | 0.01 100 | 0 -1 0.0099 100.1 inf nan
+energy | 124 1e6 | 0 -1 123.9 1.24e6 inf nan
+exposure | 1e-18 1e10 | 0 -1 9e-19 1.1e10 inf nan
+distance close_distance pixel detsize detsize_f | 1e-6 1e7 | 0 -1 9e-7 1.1e7 inf nan
+detsize_s beamsize | 1e-6 1e7 | 0 -1 9e-7 1.1e7 inf nan
+density MW | 1e-9 1e9 | 0 -1 inf nan
+preview_rings:0 preview_rings:5 | 0.01 1e5 | 0 -1 0.0099 1.1e5 inf nan
+cell:0 cell:1 cell:2 | 1 1e5 | 0 -1 0.99 1.1e5 inf nan
+saturation gain background_density background_MW | 1e-9 1e9 | 0 -1 inf nan
+background:1 beamstop:0 | 1e-6 1e7 | 0 -1 1.1e7 inf nan
 readout_noise flicker calibration psf_fwhm | 0 1e9 | -1e-9 inf nan
 calib_seed | -2147483646 0 2147483646 | 2147483647 0.5 inf nan
 psf_radius | 0 2000 | -1 0.5 inf nan
 bits | 16 32 | 16.5 inf nan
 beamstop:1 | -999 0 999 | inf nan
-distance close_distance pixel detsize detsize_f detsize_s | 1e-9 1e9 | 0 -1 inf nan
-density MW preview_rings:0 preview_rings:5 | 1e-9 1e9 | 0 -1 inf nan
-cell:0 cell:1 cell:2 | 1e-3 1e6 | 0 -1 inf nan
 cell:3 cell:4 cell:5 | 1e-3 179.9 | 0 180 -1 inf nan
 mosaic | 0 360 | -0.1 360.1 inf nan
 dispersion | 0 199.9 | -0.1 200 inf nan
-divergence hdivrange vdivrange hdivstep vdivstep | 0 1e9 | -1e-9 inf nan
-fluence flux water dmin osc phistep detector_thick scale pgmscale | 0 1e9 | -1 inf nan
-detector_abs | 0 1e9 inf | -1 -inf nan
+divergence hdivrange vdivrange hdivstep vdivstep | 0 6300 | -1e-9 6301 inf nan
+fluence | 0 1e60 | -1 1.1e60 inf nan
+flux | 0 1e40 | -1 1.1e40 inf nan
+water dmin osc phistep | 0 1e6 | -1 1.1e6 inf nan
+detector_thick | 0 1e9 | -1 1.1e9 inf nan
+scale pgmscale | 0 1e30 | -1 1.1e30 inf nan
+detector_abs | 0 1e-6 1e9 inf | -1 9e-7 5e-324 -inf nan
 polar | -1 0 1 | -1.01 1.01 inf nan
 phi twotheta detector_rotx detector_roty detector_rotz | -999 0 999 | inf nan
-misset:0 misset:1 misset:2 Xbeam Ybeam Xclose Yclose ORGX ORGY | -9 0 9 | inf nan
-default_F adc | -1e9 0 1e9 | inf nan
+misset:0 misset:1 misset:2 | -9 0 9 | inf nan
+Xbeam Ybeam Xclose Yclose | -1e7 0 1e7 | -1.1e7 1.1e7 inf nan
+ORGX ORGY | -1e10 0 1e10 | -1.1e10 inf nan
+default_F | -1e30 0 1e30 | -1.1e30 inf nan
+adc | -1e99 0 1e99 | inf nan
 fdet_vector:0 sdet_vector:1 odet_vector:2 beam_vector:0 | -1 0 1 | inf nan
 polar_vector:1 spindle_axis:2 twotheta_axis:0 | -1 0 1 | inf nan
 pix0_vector:0 pix0_vector_mm:2 | -1 0 1 | inf nan

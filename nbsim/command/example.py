@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FileError
+from ..errors import FileError, UsageError
 from ..formats.files import replace_when_complete
 from ..formats.smv import write_smv
 from ..model.models import Crystal
@@ -73,7 +73,7 @@ def make_example(events: Events) -> None:
 
     Raises
     ------
-    ValueError
+    UsageError
         If other options stand beside -example.
     FileError
         If the folder exists with something in it, or cannot be made.
@@ -85,7 +85,7 @@ def make_example(events: Events) -> None:
         elif name in PASSED_ON:
             extra += [f"-{name}", *map(str, values)]
         else:
-            raise ValueError(
+            raise UsageError(
                 f"-example brings its own command line: -{name} has no place beside it"
             )
     command = ["nbsim", *shlex.split(" ".join(COMMAND))]

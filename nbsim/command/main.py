@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._version import __version__
-from ..errors import DeviceError
-from ..options import build_parser, parse
+from ..errors import DeviceError, UsageError
+from ..options import OptionError, build_parser, parse
 from .signals import end_on_signals
 from .terminal import complain, prepare_streams, say, show_warning
 
@@ -49,9 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
-    except ValueError as error:
+    except (UsageError, OptionError) as error:
         complain(str(error))
         return USAGE
+    except ValueError as error:  # not of the line: of a file, or of what came out
+        complain(str(error))
+        return FAILURE
     except MemoryError as error:
         complain(f"not enough memory: {error}" if str(error) else "not enough memory")
         return FAILURE

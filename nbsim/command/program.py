@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ..backends.device import device_lines
 from ..backends.protocol import Result
+from ..errors import UsageError
 from ..options.command_line import CommandLine, read_command_line
 from ..simulation import Simulation
 from . import report
@@ -23,9 +25,20 @@ from .trace_files import write_traces
 from .warm_up import announced
 
 
+@contextlib.contextmanager
+def _of_the_line() -> Iterator[None]:
+    """Values that do not fit are the line's; what comes later is no usage error."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
 def _understand(words: Sequence[str]) -> CommandLine[Simulation]:
-    command = read_command_line(words, Simulation)
-    for warning in (*command.warnings, *command.simulation.setup.warnings):
+    with _of_the_line():
+        command = read_command_line(words, Simulation)
+        setup = command.simulation.setup
+    for warning in (*command.warnings, *setup.warnings):
         warn(warning)
     return command
 
@@ -59,14 +72,15 @@ def render(words: Sequence[str]) -> None:
 
     Raises
     ------
-    ValueError
-        For a bad value.
+    UsageError
+        For a bad value on the line.
     OSError
         For a file that cannot be read or written.
     """
     command = _understand(words)
-    plan = outputs_to_write(command)
-    _warn_all((*plan.warnings, *check_pixel(command)))
+    with _of_the_line():
+        plan = outputs_to_write(command)
+        _warn_all((*plan.warnings, *check_pixel(command)))
     setup, output = command.simulation.setup, command.output
     if output.device in (None, "auto", "cpu"):
         _warn_all(filter(None, [long_run_warning(setup, output.threads)]))

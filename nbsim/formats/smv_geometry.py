@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from ..errors import FileError
+from ..model.limits import BOUNDS
 from ..model.models import Detector
 from .smv import SmvImage, header_value, image_size, read_smv
 
@@ -34,15 +35,15 @@ def read_header_image(path: str | os.PathLike, what: str) -> SmvImage:
     Raises
     ------
     FileError
-        If it cannot be read, or a length in its header is not greater than 0.
+        If it cannot be read, or a value of its header is out of bounds.
     """
     image = read_smv(path)
-    for keyword in ("PIXEL_SIZE", "DISTANCE", "WAVELENGTH"):
-        value = image.value(keyword)
-        if value is not None and not 0.0 < value < float("inf"):
+    for keyword, model, field in FIELDS:
+        value, bounds = image.value(keyword), BOUNDS[model][field]
+        if value is not None and not bounds.admit(value):
             raise FileError(
-                f"{path}: {keyword} {value:g} in the header of the {what}: "
-                "expected a number greater than 0"
+                f"{path}: {keyword} {value:g} in the header of the {what}: expected "
+                f"{bounds.in_words()}"
             )
     return image
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import validate
+from .limits import CELL_A, CELL_DEG, WAVELENGTH_A
 from .validate import Vector
 
 
@@ -51,14 +52,8 @@ def checked_cell(value: Any) -> tuple[float, ...]:
     given = validate.sequence("cell", value, "1 to 6 numbers")
     if not 1 <= len(given) <= 6:
         raise ValueError(f"cell: expected 1 to 6 numbers, got {len(given)}")
-    lengths = [
-        validate.number("cell length", x, "A", low=0.0, open_low=True)
-        for x in given[:3]
-    ]
-    angles = [
-        validate.number("cell angle", x, "degrees", low=0.0, high=180.0, open_low=True)
-        for x in given[3:]
-    ]
+    lengths = [validate.bounded("cell length", x, CELL_A) for x in given[:3]]
+    angles = [validate.bounded("cell angle", x, CELL_DEG) for x in given[3:]]
     lengths += [lengths[0]] * (3 - len(lengths))
     angles += [90.0] * (3 - len(angles))
     alpha, beta, gamma = angles
@@ -85,11 +80,14 @@ def checked_sources(value: Any) -> np.ndarray:
         raise ValueError(f"sources: expected {what}, got shape {array.shape}")
     full = np.full((array.shape[0], 5), np.nan)
     full[:, : array.shape[1]] = array
-    bad = np.isinf(full).any(axis=1) | (full[:, 4] <= 0)
+    wavelengths_A = full[:, 4] * 1e10
+    bad = np.isinf(full).any(axis=1)
+    bad |= (wavelengths_A < WAVELENGTH_A.low) | (wavelengths_A > WAVELENGTH_A.high)
     if bad.any():
         raise ValueError(
             f"sources: row {bad.argmax()} is {full[bad.argmax()].tolist()}: expected "
-            "a finite position and weight, and a wavelength greater than 0 m (nan: "
+            f"a finite position and weight, and a wavelength from "
+            f"{WAVELENGTH_A.low * 1e-10:g} to {WAVELENGTH_A.high * 1e-10:g} m (nan: "
             "take the default)"
         )
     full.setflags(write=False)

@@ -91,6 +91,9 @@ def bounded(name: str, value: Any, bounds: Bounds) -> float | int:
             for end in (bounds.low, bounds.high)
         )
         return integer(name, value, low=low, high=high)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if bounds.or_zero and is_number and value == 0:
+        return 0.0
     return number(
         name,
         value,

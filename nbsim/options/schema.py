@@ -77,7 +77,7 @@ class Argument:
         """Say in words which values are allowed."""
         if self.bounds is None:
             return " or ".join(self.choices) or self.noun
-        words = in_words(self.bounds)
+        words = self.bounds.in_words()
         return f"{words}, or {self.keyword[1]}" if self.keyword else words
 
     def read(self, spelling: str, word: str) -> int | float | str:
@@ -113,32 +113,6 @@ class Argument:
         if math.isnan(value) or not self.bounds.admit(value):
             return None
         return int(value) if self.bounds.whole else value
-
-
-def in_words(bounds: Bounds) -> str:
-    """Say which numbers are allowed."""
-    words = "a whole number" if bounds.whole else "a finite number"
-    if bounds.unit:
-        words += f" of {bounds.unit}"
-    if math.isfinite(bounds.low) and math.isfinite(bounds.high):
-        words += f" from {_digits(bounds.low)} to {_digits(bounds.high)}"
-    else:
-        limits = [
-            f"{relation} {_digits(limit)}"
-            for relation, limit in (
-                ("not less than", bounds.low),
-                ("greater than", bounds.above),
-                ("not more than", bounds.high),
-                ("less than", bounds.below),
-            )
-            if math.isfinite(limit)
-        ]
-        words += "".join(f" {limit}" for limit in [" and ".join(limits)] if limits)
-    return f"{words} or inf" if bounds.infinite else words
-
-
-def _digits(limit: float) -> str:
-    return str(limit) if isinstance(limit, int) else f"{limit:g}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..model.limits import CELL_A
 from ..model.models import Crystal
 from .vectors import (
     Vector,
@@ -204,6 +205,8 @@ def resolve_cell(
     a_star, b_star, c_star = stars
     products = [cross(b_star, c_star), cross(c_star, a_star), cross(a_star, b_star)]
     V_star = dot(a_star, products[0])
+    if V_star == 0.0 or not math.isfinite(V_star):
+        raise ValueError(f"A_matrix: its cell has a volume of {V_star:g} 1/A^3")
     if user_volume is not None and exact:
         # Lengths as asked; what is dual to them follows, volume included.
         assert crystal.cell is not None
@@ -225,6 +228,13 @@ def resolve_cell(
     b_star = scaled(cross(c, a), V_star)
     c_star = scaled(cross(a, b), V_star)
     lengths = (magnitude(a), magnitude(b), magnitude(c))
+    from_matrix = crystal.A_matrix is not None
+    if from_matrix and not all(CELL_A.admit(length) for length in lengths):
+        raise ValueError(
+            f"A_matrix: its cell is {lengths[0]:g} x {lengths[1]:g} x {lengths[2]:g} A "
+            f"at a wavelength of {wavelength_A:g} A, expected lengths from "
+            f"{CELL_A.low:g} to {CELL_A.high:g} A"
+        )
     lengths_star = (magnitude(a_star), magnitude(b_star), magnitude(c_star))
     return Cell(
         a=a,

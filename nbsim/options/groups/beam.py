@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...model.limits import EV_ANGSTROM
-from ..schema import Bounds, file, group, number, option
+from ...model.limits import ENERGY_EV, EV_ANGSTROM
+from ..schema import file, group, number, option
 from .shared import NOT_USED, unless
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ OPTIONS = group(
     option(
         "energy",
         "Photon energy, instead of -lambda.",
-        number("EV", "the photon energy", Bounds(unit="eV", above=0)),
+        number("EV", "the photon energy", ENERGY_EV),
         does=_energy,
         overruled_by=("spectrum",),
         python="Beam(wavelength_A=12398.42 / energy_eV)",

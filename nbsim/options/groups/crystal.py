@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ...model.limits import ANGLE_DEG, CELL_A, CELL_DEG
 from ..schema import Bounds, file, group, number, option
 from .shared import NOT_USED
 
@@ -57,18 +58,12 @@ OPTIONS = group(
         "cell",
         "Unit cell, instead of a matrix. Missing lengths are those of a, missing "
         "angles are 90.",
-        number("A", "the cell length a", Bounds(unit="Angstrom", above=0)),
-        number("B", "the cell length b", Bounds(unit="Angstrom", above=0)),
-        number("C", "the cell length c", Bounds(unit="Angstrom", above=0)),
-        number(
-            "ALPHA", "the cell angle alpha", Bounds(unit="degrees", above=0, below=180)
-        ),
-        number(
-            "BETA", "the cell angle beta", Bounds(unit="degrees", above=0, below=180)
-        ),
-        number(
-            "GAMMA", "the cell angle gamma", Bounds(unit="degrees", above=0, below=180)
-        ),
+        number("A", "the cell length a", CELL_A),
+        number("B", "the cell length b", CELL_A),
+        number("C", "the cell length c", CELL_A),
+        number("ALPHA", "the cell angle alpha", CELL_DEG),
+        number("BETA", "the cell angle beta", CELL_DEG),
+        number("GAMMA", "the cell angle gamma", CELL_DEG),
         sets=("crystal", "cell"),
         least=1,
         c="a, b, c, alpha, beta, gamma",
@@ -82,11 +77,11 @@ OPTIONS = group(
         number(
             "ROTX",
             "the rotation about x",
-            Bounds(unit="degrees"),
+            ANGLE_DEG,
             keyword=("rand", "random"),
         ),
-        number("ROTY", "the rotation about y", Bounds(unit="degrees")),
-        number("ROTZ", "the rotation about z", Bounds(unit="degrees")),
+        number("ROTY", "the rotation about y", ANGLE_DEG),
+        number("ROTZ", "the rotation about z", ANGLE_DEG),
         does=_misset,
         default="0 0 0",
         python="Crystal.misset_deg",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...model.limits import RESOLUTION_A
 from ..schema import Bounds, choice, file, group, number, option
 from .shared import if_none
 
@@ -18,6 +19,7 @@ def _pgmscale(words: Collector, _: float) -> None:
         del words.values["output"]["pgmfile"]
 
 
+SCALE = Bounds(low=0, high=1e30)
 OPTIONS = group(
     "Output",
     option(
@@ -135,12 +137,12 @@ OPTIONS = group(
         "preview_rings",
         "Resolutions of the rings of the previews, up to six; without a number no "
         "rings.",
-        number("D", "the resolution of a ring", Bounds(unit="Angstrom", above=0)),
-        number("D", "the resolution of a ring", Bounds(unit="Angstrom", above=0)),
-        number("D", "the resolution of a ring", Bounds(unit="Angstrom", above=0)),
-        number("D", "the resolution of a ring", Bounds(unit="Angstrom", above=0)),
-        number("D", "the resolution of a ring", Bounds(unit="Angstrom", above=0)),
-        number("D", "the resolution of a ring", Bounds(unit="Angstrom", above=0)),
+        number("D", "the resolution of a ring", RESOLUTION_A),
+        number("D", "the resolution of a ring", RESOLUTION_A),
+        number("D", "the resolution of a ring", RESOLUTION_A),
+        number("D", "the resolution of a ring", RESOLUTION_A),
+        number("D", "the resolution of a ring", RESOLUTION_A),
+        number("D", "the resolution of a ring", RESOLUTION_A),
         sets=("output", "preview_rings"),
         needs=("preview", "preview_noise"),
         default="three round numbers",
@@ -152,7 +154,7 @@ OPTIONS = group(
         "scale",
         "Factor from photons to the values of the integer image; 0 chooses "
         "automatically.",
-        number("FACTOR", "the scale", Bounds(low=0)),
+        number("FACTOR", "the scale", SCALE),
         sets=("output", "scale"),
         default="the brightest pixel becomes 55000",
         python="scale of Simulation.int_image",
@@ -162,7 +164,7 @@ OPTIONS = group(
         "pgmscale",
         "Factor from photons to the values of the PGM image; 0 chooses "
         "automatically.",
-        number("FACTOR", "the PGM scale", Bounds(low=0)),
+        number("FACTOR", "the PGM scale", SCALE),
         sets=("output", "pgmscale"),
         does=_pgmscale,
         default="from the spread of the image",
