@@ -404,7 +404,7 @@ density MW | 1e-9 1e9 | 0 -1 inf nan
 preview_rings:0 preview_rings:5 | 0.01 1e5 | 0 -1 0.0099 1.1e5 inf nan
 cell:0 cell:1 cell:2 | 1 1e5 | 0 -1 0.99 1.1e5 inf nan
 saturation gain background_density background_MW | 1e-9 1e9 | 0 -1 inf nan
-background:1 beamstop:0 | 1e-6 1e7 | 0 -1 1.1e7 inf nan
+background:1 beamstop:0 | 1e-6 1e7 | 0 -1 inf nan
 readout_noise flicker calibration psf_fwhm | 0 1e9 | -1e-9 inf nan
 calib_seed | -2147483646 0 2147483646 | 2147483647 0.5 inf nan
 psf_radius | 0 2000 | -1 0.5 inf nan
