@@ -113,7 +113,7 @@ def planted(folder):
     (folder / "add.nbi").write_bytes(BOMB)
 
 
-def refused(place, reason):
+def check_refused(place, reason):
     """Check that the folder is not used, that it is said once, and what is used."""
     done = run(place)
     assert done.stdout == COMPILED
@@ -128,7 +128,7 @@ def refused(place, reason):
 def test_folder_that_others_may_write_is_refused(filled, mode):
     planted(filled / "cache")
     (filled / "cache" / "nbsim").chmod(mode)
-    refused(filled, "can be written by others")
+    check_refused(filled, "can be written by others")
 
 
 def test_link_is_refused(filled):
@@ -136,7 +136,7 @@ def test_link_is_refused(filled):
     planted(filled / "elsewhere")
     (filled / "cache").mkdir()
     (filled / "cache" / "nbsim").symlink_to(filled / "elsewhere" / "nbsim")
-    refused(filled, "is a link")
+    check_refused(filled, "is a link")
 
 
 def test_folder_of_another_user_is_refused(tmp_path, monkeypatch):

@@ -371,15 +371,6 @@ def test_wide_image_where_interpolation_ends_far_into_a_row():
     assert fpixel > 612 and spixel == 199
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_threads(threads):
-    import numba
-
-    if threads > numba.config.NUMBA_NUM_THREADS:
-        pytest.skip("numba was started with one thread")
-    check_twins(simulate("-N 5 -phi 1 -osc 2", box=40), threads=threads)
-
-
 # Exact indices. -denzo puts no half pixel anywhere: with the beam centre at
 # (n + 1/2) pixels the middle pixel sees the direct beam and is 000 exactly.
 CENTRED = "-distance 128 -pixel 0.25 -detpixels_f 5 -detpixels_s 5 -denzo"

@@ -11,12 +11,42 @@ CHECKING_PREFIXES = ("assert_", "check_")
 
 
 def checks_something(function: ast.FunctionDef) -> bool:
-    """Whether the body holds an assert, or calls a function that asserts."""
+    """Whether the body asserts what can be false, or calls a function that does.
+
+    That the only thing asserted is a type is no check of what the value is.
+    """
     return any(
-        (isinstance(node, ast.Assert) and not isinstance(node.test, ast.Constant))
+        (isinstance(node, ast.Assert) and can_fail(node.test) and not _weak(node.test))
         or (isinstance(node, ast.Call) and _is_check(node.func))
         for node in ast.walk(function)
     )
+
+
+def can_fail(test: ast.expr) -> bool:
+    """Whether an asserted expression can be false, as far as its form tells."""
+    if isinstance(test, ast.Constant):
+        return False
+    if isinstance(test, (ast.Tuple, ast.List, ast.Dict, ast.Lambda)):
+        return False  # `assert (x, "message")` is always true
+    if isinstance(test, ast.BoolOp):
+        if isinstance(test.op, ast.Or):
+            return all(can_fail(part) for part in test.values)
+        return any(can_fail(part) for part in test.values)
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        left, (right,), operator = test.left, test.comparators, test.ops[0]
+        again = ast.dump(left) == ast.dump(right)
+        worked_out = (ast.Call, ast.Attribute, ast.Subscript)
+        if again and not any(isinstance(n, worked_out) for n in ast.walk(left)):
+            return False
+        length = ast.unparse(left).startswith("len(")
+        at_least_0 = isinstance(operator, ast.GtE) and ast.unparse(right) == "0"
+        return not (length and at_least_0)
+    return True
+
+
+def _weak(test: ast.expr) -> bool:
+    weak = ("isinstance", "callable")
+    return isinstance(test, ast.Call) and ast.unparse(test.func) in weak
 
 
 def _is_check(called: ast.expr) -> bool:
@@ -43,6 +73,26 @@ def test_every_test_checks_something(path):
     assert [f.name for f in functions if not checks_something(f)] == []
 
 
+@pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
+def test_no_assertion_is_always_true(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    assert [node.lineno for node in asserts if not can_fail(node.test)] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
+def test_no_test_takes_any_error_for_the_one_it_wants(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    raises = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.raises"
+    ]
+    wide = ("Exception", "BaseException")
+    found = [node.lineno for node in raises if ast.unparse(node.args[0]) in wide]
+    assert found == []
+
+
 @pytest.mark.parametrize(
     "body, verdict",
     [
@@ -51,6 +101,14 @@ def test_every_test_checks_something(path):
         ("check_image(x)", True),
         ("with pytest.raises(ValueError):\n  f()", True),
         ("assert True", False),
+        ("assert x == x", False),
+        ("assert len(x) >= 0", False),
+        ("assert len(x) >= 1", True),
+        ("assert (x == 1, 'why')", False),
+        ("assert x or True", False),
+        ("assert x == 1 and True", True),
+        ("assert isinstance(x, int)", False),
+        ("assert x.a is x.a", True),
         ("x = f()", False),
         ("print(x)", False),
         ("checked(x)", False),

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 
-import numpy as np
 import pytest
 
 from nbsim import Simulation
@@ -83,13 +82,6 @@ def test_threads_take_turns_before_the_first_launch(monkeypatch):
     monkeypatch.setattr("numba.threading_layer", not_chosen)
     with thread_turns.parallel_turn():
         assert thread_turns._ONE_AT_A_TIME.locked()
-
-
-def test_number_of_threads_does_not_change_the_image():
-    simulation = Simulation.from_args(LINES[0])
-    one = simulation.render(backend="cpu", threads=1)
-    assert np.array_equal(simulation.render(backend="cpu"), one)
-    assert one.max() > 0
 
 
 #: Renders, forks, and says what becomes of the child that renders too.

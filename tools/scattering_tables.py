@@ -53,13 +53,13 @@ MOLECULES_IN_CELL = 4
 RING_WIDTH = 0.002  # 1/A, full width at half maximum in s
 
 #: Liquid water at room temperature, F at s = 0, 0.01 ... 0.5/A, with the interference
-#: between molecules in it: figures, rounded, that nanoBragg's users have used for years.
-#: F(0) is the limit of its compressibility.
+#: between molecules in it: figures, rounded, that nanoBragg's users have used for
+#: years. F(0) is the limit of its compressibility.
 WATER = """
 2.57 2.573 2.577 2.583 2.595 2.623 2.691 2.827 3.047 3.347 3.743 4.303 5.093 6.074 7.049
-7.755 8.009 7.821 7.388 6.974 6.753 6.725 6.743 6.638 6.324 5.844 5.319 4.865 4.551 4.378
-4.312 4.307 4.326 4.347 4.359 4.356 4.338 4.304 4.255 4.192 4.117 4.033 3.94 3.841 3.739
-3.635 3.531 3.429 3.331 3.238 3.15
+7.755 8.009 7.821 7.388 6.974 6.753 6.725 6.743 6.638 6.324 5.844 5.319 4.865 4.551
+4.378 4.312 4.307 4.326 4.347 4.359 4.356 4.338 4.304 4.255 4.192 4.117 4.033 3.94 3.841
+3.739 3.635 3.531 3.429 3.331 3.238 3.15
 """
 WATER_END = 0.5
 

@@ -356,6 +356,7 @@ def resolve_geometry(
         distance=distance,
         beam_distance=distance,
         close_distance=close_distance,
+        centre_from=None,
         **centre,
         ORGX=centre["Fclose"] / pixel + 0.5,
         ORGY=centre["Sclose"] / pixel + 0.5,
