@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from crystals import PROTEIN, indices_inside, value_of, write_mtz, write_pdb
 
-from nbsim import Simulation, UsageError, read_fdump, structure_factors_from_model
+from nbsim import Beam, Simulation, UsageError, read_fdump, structure_factors_from_model
 from nbsim.options.crystal_files import cell_of_matrix, cells_differ
 
+EV_ANGSTROM = 12398.4198433
 CELL = (20.0, 25.0, 30.0, 75.0, 85.0, 95.0)
 SMALL = "-N 5 -oversample 1 -detpixels 32 -pixel 2 -distance 60"
 QUIET = "-nonoise -nopgm -noprogress -floatfile f.bin -intfile i.img"
@@ -150,6 +151,61 @@ def test_settings_that_change_nothing_are_named():
     assert "-mtz_label changes nothing without -mtz" in simulation.warnings
 
 
+def test_spectrum_follows_the_energy():
+    line = f"{SMALL} -pdb model.pdb -dmin 3 -spectrum spectrum.txt"
+    simulation = Simulation.from_args(line)
+    spectral = simulation.structure_factors.spectral
+    assert simulation.warnings == () and len(spectral.wavelengths_A) == 3
+    weights = simulation.beam.spectrum[:, 1]
+    assert weights.tolist() == [0.25, 0.5, 0.25]
+    expected = sum(
+        weight * simulation.channel(i).render(backend="cpu").astype(float)
+        for i, weight in enumerate(weights)
+    )
+    image = simulation.render(backend="cpu")
+    assert np.abs(image - expected).max() < 1e-6 * expected.max()
+    alone = structure_factors_from_model("model.pdb", 3.0, EV_ANGSTROM / 7100.0)
+    F = simulation.channel(1).structure_factors.F
+    assert np.abs(F - alone.factors.F).max() < 3e-6 * F.max()
+
+
+def test_configuration_of_a_spectrum():
+    known, said = config(
+        "-pdb model.pdb -dmin 3 -spectrum spectrum.txt -lambda 1 -divergence 2 "
+        "-divsteps 3"
+    )
+    beam = known["beam"]
+    assert [weight for _, weight in beam["spectrum"]] == [0.25, 0.5, 0.25]
+    wavelengths = [wavelength for wavelength, _ in beam["spectrum"]]
+    assert wavelengths == pytest.approx([EV_ANGSTROM / e for e in (7000, 7100, 7200)])
+    mean = wavelengths[0] / 4 + wavelengths[1] / 2 + wavelengths[2] / 4
+    assert beam["wavelength_A"] == pytest.approx(mean, rel=1e-12)
+    directions = beam["hdiv_steps"] * beam["vdiv_steps"]
+    assert 3 < beam["sources"] <= 3 * directions and beam["sources"] % 3 == 0
+    assert "-lambda changes nothing beside -spectrum" in said
+
+
+def test_matrix_is_divided_by_the_mean_wavelength():
+    line = f"{SMALL} -pdb model.pdb -dmin 3 -spectrum spectrum.txt -mat C.mat"
+    mean = Beam(spectrum=[(7000, 1), (7100, 2), (7200, 1)]).wavelength_A
+    write_matrix("C.mat", CELL, mean)
+    simulation = Simulation.from_args(line)
+    assert simulation.warnings == ()
+    cell = simulation.setup.cell
+    assert np.degrees(cell.angles) == pytest.approx(CELL[3:], abs=1e-6)
+
+
+def test_one_F_for_all_channels_of_reflections():
+    simulation = Simulation.from_args(f"{SMALL} -mtz data.mtz -spectrum spectrum.txt")
+    assert simulation.structure_factors.spectral is None
+    assert len(simulation.setup.sources.wavelengths) == 3
+    line = f"{sys.executable} -m nbsim {SMALL} {QUIET} -mtz data.mtz"
+    done = subprocess.run(
+        [*line.split(), "-spectrum", "spectrum.txt"], capture_output=True, text=True
+    )
+    assert "the same F for all channels of the spectrum" in done.stdout
+
+
 USAGE = {
     "-pdb model.pdb": "-pdb model.pdb: give the resolution limit",
     "-pdb model.pdb -mtz data.mtz -dmin 3": "-mtz and -pdb: each gives structure",
@@ -160,6 +216,9 @@ USAGE = {
     "-pdb model.pdb -dmin 3 -fprime Au 1 1": "Au, which the model does not have",
     "-pdb model.pdb -dmin 3 -fprime Fe 1 -1": "f'' must be a finite number",
     "-pdb model.pdb -dmin 3 -ksol -1": "the solvent's density must be",
+    "-pdb model.pdb -dmin 3 -spectrum spectrum.txt -dispersion 1": "give one of them",
+    "-pdb model.pdb -dmin 3 -spectrum spectrum.txt -sourcefile s": "give one of them",
+    "-pdb model.pdb -dmin 3 -spectrum spectrum.txt -interpolate": "follow the energy",
 }
 FAILURE = {
     "-mtz no.mtz": "no.mtz: there is no such file",
@@ -167,6 +226,8 @@ FAILURE = {
     "-pdb data.mtz -dmin 3": "data.mtz: no atoms",
     "-mtz data.mtz -mtz_label FC": "data.mtz: no column FC: the file has FP F",
     "-pdb model.pdb -dmin 3 -fprime_file Fe no.efs": "no.efs: there is no such file",
+    "-mtz data.mtz -spectrum no.txt": "no.txt: there is no such file",
+    "-mtz data.mtz -spectrum model.pdb": "model.pdb:1: ",
 }
 
 

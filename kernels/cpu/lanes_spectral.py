@@ -12,7 +12,7 @@ from numba.extending import overload
 from ..jit import LANE_OPTIONS, lanes, lanes_inline
 from .intrinsics import bits_of_float64, float32_of_bits, vector_loop
 from .lanes import cell_at, element_at
-from .lanes_listed import F_CELL, PLACE, TERM, fill_terms
+from .lanes_listed import PLACE, TERM, fill_terms
 
 SHIFT = np.uint64(32)
 
@@ -58,23 +58,16 @@ def _F_at(table, place, coefficients):
 
 
 @lanes
-def read_F_sqr(scratch, n, lookup, table):
-    """Fill in F_cell^2 of every place."""
+def add_products(scratch, n, lookup, table, total):
+    """Read F of every place and add F_cell^2 F_latt^2."""
     vector_loop()
     parts = np.uint64(len(lookup.coefficients) // 2 + 1)
     for i in range(n):
         place = scratch[PLACE + i]
         real, imaginary = F_at(table, parts * element_at(place), lookup.coefficients)
         inside = real * real + imaginary * imaginary
-        scratch[F_CELL + i] = lookup.default_F_sqr if place < 0.0 else inside
-
-
-@lanes
-def add_products(scratch, n, total):
-    """Add F_cell^2 F_latt^2."""
-    vector_loop()
-    for i in range(n):
-        total[i] += scratch[TERM + i] * scratch[F_CELL + i]
+        F_sqr = lookup.default_F_sqr if place < 0.0 else inside
+        total[i] += scratch[TERM + i] * F_sqr
 
 
 def add_spectral_terms(
@@ -103,6 +96,5 @@ def add_spectral_terms(
     for m in range(orientations):
         cell = cell_at(cells, m)
         fill_terms(sx, sy, sz, scratch, n, cell, form, find, None)
-        read_F_sqr(scratch, n, find, table)
-        add_products(scratch, n, total)
+        add_products(scratch, n, find, table, total)
     return 0

@@ -16,7 +16,8 @@ import numpy as np
 from ..formats.hkl import read_hkl
 from ..images.noise import poisson_noise
 from ..images.scaling import int_image, pgm_image, statistics
-from ..model.models import Crystal, Detector, Sampling
+from ..model.models import Beam, Crystal, Detector, Sampling
+from ..model.spectral import SpectralParts
 from ..model.structure_factors import StructureFactors
 from ..resolve.random_numbers import Generator, mosaic_umats, random_misset_rad
 from ..simulation import Simulation
@@ -73,6 +74,17 @@ def every_kind() -> Iterator[tuple[str, Simulation, str]]:
         if F.F is not None:
             cubic = dataclasses.replace(plain, sampling=Sampling(interpolate=True))
             yield f"{shape}, interpolated", cubic, "double"
+    # With one absorption edge F has two or three parts (`kernels/cpu/lanes_spectral`).
+    channels = np.array([[0.99, 1.0], [1.01, 1.0]])
+    for (shape, crystal), parts in itertools.product(crystals.items(), (1, 2)):
+        spectral = SpectralParts(
+            np.ones((*box.shape, 1 + parts), np.complex64),
+            np.ones((len(channels), parts), complex),
+            channels[:, 0],
+        )
+        F = dataclasses.replace(factors["list"], spectral=spectral)
+        plain = Simulation(crystal, F, Beam(spectrum=channels), detector)
+        yield f"{shape}, F of {1 + parts} parts", plain, "double"
 
 
 def warm_cache(say: Callable[[str], None]) -> None:
