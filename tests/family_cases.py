@@ -39,13 +39,9 @@ class FamilyCase:
     def defined(self, array):
         """Return which pixels C gave a value to."""
         undefined = self.numbers.get(f"undefined_{array}")
-        if undefined is None or undefined.size == 0:
+        if undefined is None:
             return np.ones(self.numbers[array].shape, bool)
-        mask = np.ones(self.numbers[array].shape, bool)
-        if undefined.shape == mask.shape:
-            return ~undefined.astype(bool)
-        mask[tuple(undefined.T)] = False
-        return mask
+        return ~undefined
 
 
 def read_cases():

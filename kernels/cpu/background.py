@@ -278,16 +278,37 @@ def background_in_order(roi, det, beam, weights, table, scale, F_only, out):
 
 
 @row_loop
-def rays_of_row(slow, subpixel, source, det, beam, rays):
-    """Write s (1/m), polarization and solid angle of a whole row of pixels.
+def last_rays(roi, det, beam, table, s_image, correction, interval):
+    """Write what the last ray of every pixel meets, for the extraction of a table.
 
-    For the extraction of a table. `rays` is (7, fast) float64; its first three rows
-    become the result.
+    Parameters
+    ----------
+    roi
+        xmin, xmax, ymin, ymax of the pixels, inclusive.
+    det : DetectorArgs
+    beam : BeamArgs
+    table : TableArgs
+    s_image, correction
+        (slow, fast) float64: s, 1/m, and (2, slow, fast): polarization, solid angle.
+    interval
+        (slow, fast) int64: where C's walk through the table ends.
     """
-    s, polar, omega, farthest = rays[0], rays[1], rays[2], rays[3]
-    x, y, z = rays[4], rays[5], rays[6]
-    if det.curved_detector:
-        curved_rays(0, slow, subpixel, det, x, y, z, omega)
-    else:
-        flat_rays(0, slow, subpixel, det, x, y, z, omega)
-    scattering(x, y, z, source, beam, s, farthest, polar)
+    xmin, xmax, ymin, ymax = roi
+    x, y, z, omega, s, farthest, polar = np.empty((7, 1))
+    oversample = det.oversample
+    n = 0
+    for slow in range(ymin, ymax + 1):
+        for fast in range(xmin, xmax + 1):
+            for k in range(oversample * oversample):
+                subpixel = (k % oversample, k // oversample, oversample)
+                if det.curved_detector:
+                    curved_rays(fast, slow, subpixel, det, x, y, z, omega)
+                else:
+                    flat_rays(fast, slow, subpixel, det, x, y, z, omega)
+                for source in range(beam.wavelength.size):
+                    scattering(x, y, z, source, beam, s, farthest, polar)
+                    n = walked_to(s[0], table.s, n)
+            s_image[slow, fast] = s[0]
+            correction[0, slow, fast] = polar[0]
+            correction[1, slow, fast] = omega[0]
+            interval[slow, fast] = n

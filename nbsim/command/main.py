@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._version import __version__
@@ -40,12 +40,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 1: a file or the computation failed; 2: the command line is wrong;
         130: interrupted from the keyboard.
     """
-    words = sys.argv[1:] if argv is None else list(argv)
+    return guarded(_run, sys.argv[1:] if argv is None else list(argv))
+
+
+def guarded(run: Callable[[list[str]], None], words: list[str]) -> int:
+    """Return the exit status of a program; what goes wrong becomes one sentence."""
     prepare_streams()
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
-            _run(words)
+            run(words)
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
@@ -78,9 +82,14 @@ def command() -> None:
     cycles of objects searched for meanwhile: while numba compiles there are hundreds
     of thousands of objects, and hardly any garbage among them.
     """
+    end_process(main)
+
+
+def end_process(program: Callable[[], int]) -> None:
+    """Run a program and end the process with its status; see `command`."""
     end_on_signals()
     gc.disable()
-    status = main()
+    status = program()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()

@@ -220,6 +220,13 @@ def write_smv(
     ValueError
         If pixels or header cannot be stored in this format.
     """
+    content = smv_bytes(pixels, header)
+    with replace_when_complete(path) as stream:
+        stream.write(content)
+
+
+def smv_bytes(pixels: np.ndarray, header: Mapping[str, str]) -> bytes:
+    """Return the file that `write_smv` writes."""
     if (
         pixels.ndim != 2
         or not pixels.size
@@ -240,11 +247,8 @@ def write_smv(
     for keyword, text in header.items():
         _check_line(keyword, text)
         lines[keyword] = text
-    start = _header_bytes(lines)
-    with replace_when_complete(path) as stream:
-        stream.write(start)
-        native = pixels.dtype.newbyteorder("=")
-        stream.write(np.ascontiguousarray(pixels, dtype=native).data)
+    native = pixels.dtype.newbyteorder("=")
+    return _header_bytes(lines) + np.ascontiguousarray(pixels, dtype=native).tobytes()
 
 
 def _check_line(keyword: str, text: str) -> None:

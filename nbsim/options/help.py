@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from .groups import GROUPS, OPTIONS
+from .reader import Spellings
 from .schema import Option
 
 
@@ -59,6 +60,26 @@ Read and ignored with a warning, as nanoBragg ignores them:
 
 Exit status: 0 if everything went well, 1 if a file or the computation failed,
 2 if the command line or a value is wrong, 130 if it was interrupted."""
+
+
+def program_parser(
+    table: Spellings, description: str, epilog: str
+) -> argparse.ArgumentParser:
+    """Return a parser that holds the help text of a program beside nbsim."""
+    parser = argparse.ArgumentParser(
+        prog=table.program,
+        usage=f"{table.program} [option ...]",
+        description=description,
+        epilog=epilog,
+        formatter_class=_HelpFormatter,
+        add_help=False,
+    )
+    for title in dict.fromkeys(row.group for row in table.options):
+        titled = parser.add_argument_group(title)
+        for row in table.options:
+            if row.group == title:
+                _add_to_help(titled, row)
+    return parser
 
 
 def build_parser(prog: str = "nbsim") -> argparse.ArgumentParser:

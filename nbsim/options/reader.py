@@ -24,9 +24,12 @@ class Spellings:
         Its name, for messages.
     options
         Its rows.
+    bare
+        Name of the option that a word by itself belongs to; "": there is none.
     """
 
-    def __init__(self, program: str, options: Sequence[Option]) -> None:
+    def __init__(self, program: str, options: Sequence[Option], bare: str = "") -> None:
+        self.bare = bare
         self.program = program
         self.options = options
         self.exact = {word: row for row in options for word in row.spellings}
@@ -87,6 +90,9 @@ def parse(argv: Sequence[str], table: Spellings = NBSIM) -> list[tuple[str, tupl
     while rest:
         spelling = rest.pop(0)
         option = _option_of(spelling, table)
+        if option is None and table.bare and _is_value(spelling):
+            events.append((table.bare, (spelling,)))
+            continue
         if option is None and not lenient:
             raise OptionError(_stray(spelling, before, table))
         if option is None:

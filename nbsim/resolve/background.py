@@ -163,7 +163,10 @@ def resolve_background(
     make = lagrange_table if model == "c" else monotone_table
     scattering = make(table, SCALES[background.units], warnings)
     molecules = _molecules(background, beam, model, warnings)
-    weights = np.array(sources.weights, np.float64)
+    # Those of a grid of divergence and dispersion count alike.
+    weights = np.ones(len(sources.wavelengths))
+    if beam.sources is not None or beam.spectrum is not None:
+        weights = np.array(sources.weights, np.float64)
     if model == "physical":
         weights = np.array(sources.shares, np.float64)
     steps = len(weights) * background.oversample**2

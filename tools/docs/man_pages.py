@@ -10,6 +10,14 @@ from nbsim._version import __version__
 #: Where the parser of each command is, and what the command does.
 COMMANDS = {
     "nbsim": ("nbsim.options", "diffraction images of nanocrystals"),
+    "nbsim-background": (
+        "nbsim.command.background_program",
+        "scattering of water, air and ice",
+    ),
+    "nbsim-noise": (
+        "nbsim.command.noise_program",
+        "what a detector makes of expected photons",
+    ),
     "nbsim-trace": (
         "nbsim.tools.traces.main",
         "all numbers behind one pixel of a diffraction image",

@@ -49,9 +49,8 @@ def _no_noise(words: Collector) -> str:
 
 
 def _row(name: str, help: str, *arguments: Any, **says: Any) -> Any:
-    says.setdefault("python", "DetectorResponse")
-    says.setdefault("idle", _no_noise)
-    return option(name, help, *arguments, prefixes=(), **says)
+    says = {"python": "DetectorResponse", "idle": _no_noise, "prefixes": (), **says}
+    return option(name, help, *arguments, **says)
 
 
 OPTIONS = group(
@@ -93,6 +92,7 @@ OPTIONS = group(
         sets=("response", "readout_adu"),
         default="0",
         aliases=("readnoise",),
+        prefixes=("readout", "readnoi"),
     ),
     _row(
         "flicker",
