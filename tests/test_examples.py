@@ -67,6 +67,9 @@ def picture(path):
         ("ten_lines.py", "ten_lines.png"),
         ("orientations.py", "orientations.png"),
         ("phi_profile.py", "phi_profile.png"),
+        ("two_models.py", "curved_detector.png"),
+        ("two_models.py", "thick_sensor.png"),
+        ("two_models.py", "oblique_cell.png"),
     ],
 )
 def test_example_makes_its_picture(name, made, folder):

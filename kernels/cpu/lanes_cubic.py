@@ -62,27 +62,20 @@ def first_of_four(h, low, count):
     return min(count - 4.0, max(0.0, np.floor(h) - low - 1.0))
 
 
-def term_of_list(total, i, h0, k0, l0, term, inside, lookup):
+def term_of_list(total, i, term, listed, lookup):
     """Return a pixel's F_latt^2, 0 where F is not in the list: that term is added."""
     raise NotImplementedError("compiled code only")
 
 
 @overload(term_of_list, jit_options=LANE_OPTIONS, inline="always")
-def _term_of_list(total, i, h0, k0, l0, term, inside, lookup):
+def _term_of_list(total, i, term, listed, lookup):
     if lookup.instance_class is params.CubicF:
-        return lambda total, i, h0, k0, l0, term, inside, lookup: term
+        return lambda total, i, term, listed, lookup: term
 
-    def implementation(total, i, h0, k0, l0, term, inside, lookup):
-        listed = (
-            (h0 >= lookup.h_min)
-            & (h0 < lookup.h_min + lookup.h_range)
-            & (k0 >= lookup.k_min)
-            & (k0 < lookup.k_min + lookup.k_range)
-            & (l0 >= lookup.l_min)
-            & (l0 < lookup.l_min + lookup.l_range)
-        )
-        total[i] += 0.0 if inside | listed else term * lookup.default_F_sqr
-        return term if inside | listed else 0.0
+    def implementation(total, i, term, listed, lookup):
+        kept = term if listed else 0.0
+        total[i] += (term - kept) * lookup.default_F_sqr
+        return kept
 
     return implementation
 
@@ -140,10 +133,14 @@ def cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, shape, lookup,
         fallen = 1.0 if (keep[i] != 0.0) & (not dark) & (not inside) else 0.0
         fell[i] = has_fallen(fell[i], fallen, lookup)
         term = spot(dh, dk, dl, shape)
-        scratch[TERM + i] = term_of_list(total, i, h0, k0, l0, term, inside, lookup)
-        x = h if inside else fallback(h, h0, h_min, h_range, lookup)
-        y = k if inside else fallback(k, k0, k_min, k_range, lookup)
-        z = l if inside else fallback(l, l0, l_min, l_range, lookup)
+        x = fallback(h, h0, h_min, h_range, lookup)
+        y = fallback(k, k0, k_min, k_range, lookup)
+        z = fallback(l, l0, l_min, l_range, lookup)
+        listed = inside | ((x == h0) & (y == k0) & (z == l0))
+        scratch[TERM + i] = term_of_list(total, i, term, listed, lookup)
+        x = h if inside else x
+        y = k if inside else y
+        z = l if inside else z
         p = first_of_four(x, h_min, h_range)
         q = first_of_four(y, k_min, k_range)
         r = first_of_four(z, l_min, l_range)

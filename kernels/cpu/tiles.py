@@ -167,14 +167,26 @@ def accumulate_ray(tile, n, ray, source, share, cell_vectors, run, loop, done):
     """
     sums, weight = advanced(tile, RAY_SUM), advanced(tile, WEIGHT)
     dx, dy, dz = advanced(tile, DX), advanced(tile, DY), advanced(tile, DZ)
-    omega, capture = advanced(tile, OMEGA), advanced(tile, CAPTURE)
     incident, E_in, B_in = ray
-    geometry.ray_weights(
-        dx, dy, dz, omega, capture, incident, E_in, B_in, share, n, run, weight
-    )
     accumulate(tile, sums, n, source, cell_vectors, run, loop, done)
-    keep, total = advanced(tile, KEEP), advanced(tile, TOTAL)
-    geometry.add_rays(sums, weight, keep, loop.factor, n, run, total)
+    if run.dmin > 0.0:
+        geometry.drop(advanced(tile, KEEP), n, sums)
+    total = advanced(tile, TOTAL)
+    geometry.add_rays(
+        dx,
+        dy,
+        dz,
+        weight,
+        incident,
+        E_in,
+        B_in,
+        share,
+        loop.factor,
+        sums,
+        n,
+        run,
+        total,
+    )
 
 
 def render_tile(
@@ -237,6 +249,9 @@ def render_tile(
             if rare is not None:
                 if run.detector_thick > 0.0 or run.oversample_thick:
                     geometry.absorbed_fractions(layer, dx, dy, dz, n, run, capture)
+                if run.per_ray:
+                    weight = advanced(tile, WEIGHT)
+                    geometry.subpixel_weights(omega, capture, n, weight)
             for source in range(incident.shape[0]):
                 if loop.stopped != 0:
                     return 0

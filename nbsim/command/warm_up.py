@@ -74,6 +74,9 @@ def every_kind() -> Iterator[tuple[str, Simulation, str]]:
         if F.F is not None:
             cubic = dataclasses.replace(plain, sampling=Sampling(interpolate=True))
             yield f"{shape}, interpolated", cubic, "double"
+            # The other loops are those of model c.
+            physical = dataclasses.replace(cubic, model="physical")
+            yield f"{shape}, interpolated, model physical", physical, "double"
     # With one absorption edge F has two or three parts (`kernels/cpu/lanes_spectral`).
     channels = np.array([[0.99, 1.0], [1.01, 1.0]])
     for (shape, crystal), parts in itertools.product(crystals.items(), (1, 2)):

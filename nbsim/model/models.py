@@ -102,7 +102,7 @@ class Crystal:
     fudge
         Scale of the squared distance from a spot, for all shapes but square.
     mosaic_spread_deg
-        Diameter of the cap of mosaic rotations [deg]; None: no mosaicity.
+        Largest angle of the mosaic rotations [deg], a radius; None: no mosaicity.
     mosaic_domains
         Number of domains; 0: automatic.
     mosaic_seed
@@ -182,7 +182,7 @@ class Beam:
     sources
         (n, 1 to 5) X, Y, Z of each source, weight, wavelength [m]; nan or a
         missing column takes the default. Replaces divergence and dispersion.
-        The weight is not used (model c).
+        Model c does not use the weight.
     spectrum
         (n, 2) channels: energy [eV] (all above 100) or wavelength [A] (all below),
         and weight. Kept as wavelength [A] and weight, the weights adding up to 1;

@@ -7,6 +7,7 @@ Source: nanoBragg.c, the part between the option loop and the unit cell.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..model.models import Beam, Detector, Goniometer
 from .vectors import (
@@ -170,7 +171,7 @@ def metres(value_mm: float | None, default: float) -> float:
 
 def beam_centre(
     convention: str, detector: Detector, sizes: tuple[float, float, float]
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Beam centre and nearest point on the unrotated detector, m."""
     pixel, detsize_f, detsize_s = sizes
     ORGX, ORGY = detector.ORGX_pixels, detector.ORGY_pixels

@@ -30,6 +30,9 @@ from nbsim.tools.command import (
 )
 from nbsim.tools.images.float_files import phi_zero_step, read_float_image
 from nbsim.tools.images.metrics import compare_images, pair_peaks, resampled
+from nbsim.tools.images.model_pair import differing_settings
+from nbsim.tools.images.model_pair import notes as pair_notes
+from nbsim.tools.images.model_pair import words_of
 from nbsim.tools.images.report import (
     Side,
     Summary,
@@ -46,6 +49,8 @@ SHAPES_DIFFER = 4
 STATUSES = Statuses(usage=1, failure=5, program=2)
 FLOAT_FILE, INT_FILE = "floatimage.bin", "intimage.img"
 PEAKS = 10
+#: Largest difference of two models that agree, as a part of the brightest pixel.
+PAIR_DIFFERENCE = 1e-3
 
 
 class _Parser(argparse.ArgumentParser):
@@ -65,7 +70,8 @@ def build_parser() -> argparse.ArgumentParser:
             "its own, and compare their float images: correlation, differences, sums, "
             "peaks, the worst pixel and the command that traces it. The folder gets "
             "summary.json, report.html, pictures of both images and of the "
-            "difference, and what the programs printed."
+            "difference, and what the programs printed. With --model-pair both sides "
+            "are nbsim, in its two models."
         ),
         epilog=(
             "Exit status: 0 the images agree, 1 the command line is wrong, 2 a program "
@@ -94,6 +100,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help=f"the C program (default: the environment's {C_BIN})",
     )
+    add(
+        "--model-pair",
+        action="store_true",
+        help="no C program: compare nbsim's model c with its model physical, and list "
+        "what the two resolve differently",
+    )
     add("--py-bin", metavar="PATH", help="the other program (default: this nbsim)")
     add(
         "--phi-carryover",
@@ -118,7 +130,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-difference",
         type=float,
         metavar="R",
-        help="also: largest difference that agrees, as a part of the brightest pixel",
+        help="also: largest difference that agrees, as a part of the brightest pixel "
+        f"(default with --model-pair: {PAIR_DIFFERENCE:g})",
     )
     add(
         "--resample",
@@ -155,9 +168,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     own, extra = split_arguments(words)
     options = build_parser().parse_args(own)
-    options.c_bin = options.c_bin or os.environ.get(C_BIN)
+    if not options.model_pair:
+        options.c_bin = options.c_bin or os.environ.get(C_BIN)
     _check(options, extra)
     arguments = own_outputs(absolute_inputs(command_words(options.config, extra)))
+    if options.model_pair:
+        return _run_models(arguments, extra, words, options)
     carryover = any(name == "phi_carryover" for name, _ in parse(arguments))
     c_command = [found_program(options.c_bin)]
     py_command = [sys.executable, "-m", "nbsim"]
@@ -188,6 +204,33 @@ def _run(words: list[str]) -> int:
     return 0 if not summary.problems else DIVERGED
 
 
+def _run_models(
+    arguments: list[str],
+    extra: list[str],
+    words: list[str],
+    options: argparse.Namespace,
+) -> int:
+    """Compare the models of one command line."""
+    if options.max_difference is None:
+        # A correlation does not notice that two thirds of the photons are missing.
+        options.max_difference = PAIR_DIFFERENCE
+    settings = differing_settings(arguments)
+    folder = _output_folder(options)
+    program = [sys.executable, "-m", "nbsim"]
+    c, physical = (
+        _run_one(name, [*program, *words_of(model, arguments)], folder / model, options)
+        for name, model in (("model c", "c"), ("model physical", "physical"))
+    )
+    summary = _compared(c, physical, options)
+    summary.settings = settings
+    summary.trace_command = _trace_command(
+        options, [*extra, "-model", "physical"], summary, folder
+    )
+    summary.notes += pair_notes(arguments)
+    _write(folder, summary, words, options)
+    return 0 if not summary.problems else DIVERGED
+
+
 def _check(options: argparse.Namespace, extra: list[str]) -> None:
     for name, value, low, high in (
         ("--timeout", options.timeout, 0.0, math.inf),
@@ -214,9 +257,17 @@ def _check(options: argparse.Namespace, extra: list[str]) -> None:
                 f"--roi {f0} {f1} {s0} {s1}: expected first and last pixel along fast, "
                 "then along slow, from 0"
             )
-    if not options.c_bin:
+    if options.model_pair:
+        for name in ("c_bin", "py_bin", "phi_carryover", "resample"):
+            if getattr(options, name):
+                raise ValueError(
+                    f"--model-pair runs nbsim alone: --{name.replace('_', '-')} has no "
+                    "meaning beside it"
+                )
+    elif not options.c_bin:
         raise ValueError(
-            f"no C program: name it with --c-bin PATH or the environment's {C_BIN}"
+            f"no C program: name it with --c-bin PATH or the environment's {C_BIN}, "
+            "or compare nbsim's two models with --model-pair"
         )
     if not (options.config or extra):
         raise ValueError(

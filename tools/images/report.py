@@ -14,6 +14,7 @@ import numpy as np
 
 from nbsim.formats.png import write_png
 from nbsim.tools.images.metrics import ImageDifference, PeakPair
+from nbsim.tools.images.model_pair import Setting
 from nbsim.tools.images.pictures import (
     around,
     difference_picture,
@@ -49,6 +50,7 @@ class Summary:
     max_difference: float | None
     notes: list[str] = field(default_factory=list)
     trace_command: str | None = None
+    settings: list[Setting] = field(default_factory=list)  # of two models
 
     @property
     def worst_pixel(self) -> tuple[int, int]:
@@ -88,6 +90,9 @@ def text_lines(summary: Summary) -> Iterator[str]:
     yield summary.verdict
     yield from (f"  {name}: {value}" for name, value in _rows(summary))
     yield from (f"note: {note}" for note in summary.notes)
+    if summary.settings:
+        yield "resolved differently (model c -> model physical):"
+        yield from (f"  {setting.text}" for setting in summary.settings)
     if summary.trace_command and summary.difference.largest > 0.0:
         yield "the worst pixel, number by number:"
         yield f"  {summary.trace_command}"
@@ -97,18 +102,19 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     """Yield name and value of the numbers that are worth a line."""
     d = summary.difference
     slow, fast = summary.worst_pixel
-    yield "time", f"C {summary.c.seconds:.2f} s, nbsim {summary.py.seconds:.2f} s"
+    c, py = summary.c.name, summary.py.name
+    yield "time", f"{c} {summary.c.seconds:.2f} s, {py} {summary.py.seconds:.2f} s"
     rows, columns = summary.c_image.shape
     where = f" from slow {summary.corner[0]}, fast {summary.corner[1]}"
     whole = summary.c_image.shape == summary.c.image.shape
     yield "pixels", f"{rows} x {columns} (slow x fast){'' if whole else where}"
     yield "RMSE", f"{d.rmse:.6g} photons (MSE {d.mse:.6g})"
     yield "sums", (
-        f"C {d.sum_c:.9g}, nbsim {d.sum_py:.9g}, nbsim / C {d.sum_ratio:.9g}"
+        f"{c} {d.sum_c:.9g}, {py} {d.sum_py:.9g}, {py} / {c} {d.sum_ratio:.9g}"
     )
     worst = (
-        f"{d.largest:.6g} photons at slow {slow}, fast {fast}: C {d.worst.value:.9g}, "
-        f"nbsim {d.worst_py:.9g}"
+        f"{d.largest:.6g} photons at slow {slow}, fast {fast}: "
+        f"{c} {d.worst.value:.9g}, {py} {d.worst_py:.9g}"
     )
     yield "largest difference", worst if d.largest > 0.0 else "none"
     if summary.peaks:
@@ -150,6 +156,10 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "trace_command": summary.trace_command,
         },
         "peaks": [_pair(pair, summary.corner) for pair in summary.peaks],
+        "resolved_differently": {
+            setting.name: {"c": setting.c, "physical": setting.physical}
+            for setting in summary.settings
+        },
         "programs": {
             side.name: {
                 "command": shlex.join(side.command),
@@ -182,6 +192,7 @@ def _number(value: float) -> float | None:
 def write_pictures(folder: Path, summary: Summary, percentile: float) -> dict[str, str]:
     """Write the PNGs and return the name of each by what it shows."""
     c, py = summary.c_image, summary.py_image
+    one, other = summary.c.name, summary.py.name
     with np.errstate(invalid="ignore"):
         difference = py.astype(np.float64) - c
     largest = summary.difference.largest
@@ -191,12 +202,18 @@ def write_pictures(folder: Path, summary: Summary, percentile: float) -> dict[st
     near = around((slow, fast), c.shape)
     white_near = white_level(c[near], 100.0)
     pictures = {
-        "C": ("c.png", grey_picture(c[lit], white)),
-        "nbsim": ("nbsim.png", grey_picture(py[lit], white)),
-        "nbsim - C": ("diff.png", difference_picture(difference[lit], largest)),
-        "C, worst pixel": ("worst_c.png", grey_picture(c[near], white_near)),
-        "nbsim, worst pixel": ("worst_nbsim.png", grey_picture(py[near], white_near)),
-        "nbsim - C, worst pixel": (
+        one: ("c.png", grey_picture(c[lit], white)),
+        other: ("nbsim.png", grey_picture(py[lit], white)),
+        f"{other} - {one}": (
+            "diff.png",
+            difference_picture(difference[lit], largest),
+        ),
+        f"{one}, worst pixel": ("worst_c.png", grey_picture(c[near], white_near)),
+        f"{other}, worst pixel": (
+            "worst_nbsim.png",
+            grey_picture(py[near], white_near),
+        ),
+        f"{other} - {one}, worst pixel": (
             "worst_diff.png",
             difference_picture(difference[near], largest),
         ),
@@ -231,18 +248,30 @@ def html_lines(
     yield "<!DOCTYPE html>"
     yield '<html lang="en"><head><meta charset="utf-8"><title>nbsim-compare</title>'
     yield f"<style>{STYLE}</style></head><body>"
-    yield "<h1>C program and nbsim, one command line</h1>"
+    one, other = summary.c.name, summary.py.name
+    first = "C program" if one == "C" else one
+    yield f"<h1>{first} and {other}, one command line</h1>"
     yield f'<p class="{kind}"><strong>{_safe(summary.verdict)}</strong></p>'
     yield from (f"<p>{_safe(note)}.</p>" for note in summary.notes)
     titles = list(pictures)
     yield from _figures({title: pictures[title] for title in titles[:3]})
     yield (
-        f"<p>Grey: square root scale, white from percentile {percentile:g} of the C "
-        "program's image on. Difference: red where nbsim is brighter, blue where C is, "
+        f"<p>Grey: square root scale, white from percentile {percentile:g} of the "
+        f"image of {first} on. Difference: red where {other} is brighter, blue where "
+        f"{one} is, "
         f"full colour at {summary.difference.largest:.4g} photons.</p>"
     )
     yield "<h2>Numbers</h2>"
     yield from _table(None, _rows(summary))
+    if summary.settings:
+        yield "<h2>Resolved differently</h2>"
+        yield from _table(
+            ("", one, other),
+            (
+                (s.name, *s.text.split(": ", 1)[1].split(" -> "))
+                for s in summary.settings
+            ),
+        )
     slow, fast = summary.worst_pixel
     yield f"<h2>Around the worst pixel: slow {slow}, fast {fast}</h2>"
     yield from _figures({title: pictures[title] for title in titles[3:]})
@@ -251,9 +280,9 @@ def html_lines(
         yield f"<pre>{_safe(summary.trace_command)}</pre>"
     yield "<h2>Brightest peaks</h2>"
     heads = (
-        "C: slow, fast",
+        f"{one}: slow, fast",
         "photons",
-        "nbsim: slow, fast",
+        f"{other}: slow, fast",
         "photons",
         "moved, pixels",
     )

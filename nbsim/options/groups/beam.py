@@ -168,7 +168,8 @@ OPTIONS = group(
         "sourcefile",
         "Text file of source points instead of divergence and dispersion: x y z "
         "weight wavelength on each line, lengths in metres. Columns may be left "
-        "out from the right. Model c reads the weight and ignores it.",
+        "out from the right. Model c reads the weight and ignores it; in model "
+        "physical it is the source's share of the photons.",
         file("the source file"),
         sets=("files", "sourcefile"),
         python="Beam(sources=nbsim.read_sources(...))",

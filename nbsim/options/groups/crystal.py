@@ -212,7 +212,8 @@ OPTIONS = group(
     ),
     option(
         "mosaic",
-        "Mosaic spread: each domain is turned by a random angle up to this one, "
+        "Mosaic spread: each domain is turned by a random angle up to this one (a "
+        "radius; nanoBragg's README calls it a diameter), "
         "about a random axis. 90 and more gives a powder.",
         number("DEGREES", "the mosaic spread"),
         sets=("crystal", "mosaic_spread_deg"),

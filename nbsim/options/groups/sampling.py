@@ -17,7 +17,7 @@ OPTIONS = group(
     option(
         "oversample_thick",
         "Compute the absorption in the sensor for every sub-pixel, not once for "
-        "the pixel.",
+        "the pixel. Model physical always does, correctly.",
         sets=("sampling", "oversample_thick"),
         value=True,
         c="oversample_thick = 1",
@@ -26,7 +26,7 @@ OPTIONS = group(
     option(
         "oversample_polar",
         "Compute the polarization factor for every sub-pixel, not once for the "
-        "pixel.",
+        "pixel. Model physical always does, correctly.",
         sets=("sampling", "oversample_polar"),
         value=True,
         c="oversample_polar = 1",
@@ -34,7 +34,8 @@ OPTIONS = group(
     ),
     option(
         "oversample_omega",
-        "Compute the solid angle for every sub-pixel, not once for the pixel.",
+        "Compute the solid angle for every sub-pixel, not once for the pixel. Model "
+        "physical always does, correctly.",
         sets=("sampling", "oversample_omega"),
         value=True,
         c="oversample_omega = 1",
@@ -64,7 +65,7 @@ OPTIONS = group(
     option(
         "model",
         "c: the arithmetic of nanoBragg.c with its oddities. physical: the same "
-        "physics with the oddities put right.",
+        "experiment with its mistakes put right, see docs/physics.md.",
         choice("the model", "c", "physical"),
         sets=("simulation", "model"),
         default="c",
