@@ -8,6 +8,7 @@ import pytest
 from crystals import PROTEIN, write_pdb
 
 from nbsim import (
+    Background,
     Beam,
     Crystal,
     Detector,
@@ -95,6 +96,7 @@ CASES = {
     "large crystal": {"crystal": {"Na": 40, "Nb": 30, "Nc": 20}},
     "round": {"crystal": {"shape": "round"}},
     "gauss": {"crystal": {"shape": "gauss"}},
+    "gauss, list": {"crystal": {"shape": "gauss"}, "factors": LIST},
     "tophat": {"crystal": {"shape": "tophat", "fudge": 1e-3}},
     "matrix": {"crystal": {"A_matrix": A_MATRIX, "cell": None}},
     "matrix and cell": {"crystal": {"A_matrix": A_MATRIX}},
@@ -154,6 +156,22 @@ def test_definition(spectral, name, kind):
     # The weights count, and the energies do.
     mean, _ = one_channel(whole, 1)
     assert difference(mean.render(backend="cpu"), expected) > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["c", "physical"])
+def test_definition_of_backgrounds(spectral, kind):
+    whole = simulation(
+        spectral,
+        model=kind,
+        beam={"hdivrange_mrad": 5.0, "hdivsteps": 3},
+        backgrounds=(Background(material="water", thick_mm=0.5),),
+    )
+    image = whole.render_background()
+    expected = sum(
+        weight * whole.channel(number).render_background().astype(float)
+        for number, (_, weight) in enumerate(whole.beam.spectrum.tolist())
+    )
+    assert difference(image, expected) < 1e-6
 
 
 def test_definition_with_F_made_anew(model, spectral):

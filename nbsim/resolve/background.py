@@ -165,9 +165,10 @@ def resolve_background(
     molecules = _molecules(background, beam, model, warnings)
     # Those of a grid of divergence and dispersion count alike.
     weights = np.ones(len(sources.wavelengths))
-    if beam.sources is not None or beam.spectrum is not None:
+    if beam.sources is not None:
         weights = np.array(sources.weights, np.float64)
-    if model == "physical":
+    # A spectrum's image is the weighted sum of its channels' images in every model.
+    if model == "physical" or beam.spectrum is not None:
         weights = np.array(sources.shares, np.float64)
     steps = len(weights) * background.oversample**2
     return BackgroundRun(
