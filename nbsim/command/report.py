@@ -17,6 +17,7 @@ from ..resolve.amounts import AVOGADRO
 from ..resolve.run import Setup
 from ..resolve.vectors import RTD, cross, dot
 from ..trace.out_of_range import explain
+from .outputs import IMAGES
 
 if TYPE_CHECKING:
     from ..backends.protocol import Result
@@ -259,8 +260,10 @@ def after(
         "intfile_scale = %g" % images.int_scale,
         f"writing {output.intfile} as 2-byte integers",
     ]
-    if output.tifffile is not None:
-        lines.append(f"writing {output.tifffile} as {result.image.size} 4-byte floats")
+    for name, (pixels, _) in IMAGES.items():
+        path = getattr(output, name)
+        if pixels == "photons" and name != "floatfile" and path is not None:
+            lines.append(f"writing {path} as {result.image.size} 4-byte floats")
     if output.pgmfile is not None:
         lines.append("pgm_scale = %g" % images.pgm_scale)
         lines.append(f"writing {output.pgmfile} as 1-byte integers")

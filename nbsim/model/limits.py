@@ -13,7 +13,7 @@ MAX_SEED = 2**31 - 2
 EV_ANGSTROM = 12398.42
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bounds:
     """The numbers that are allowed.
 

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import UsageError
-from ..factors.atomic_model import structure_factors_from_model
-from ..factors.reflection_file import CrystalFactors, read_mtz
 from ..formats.spectrum_file import read_spectrum
 from ..model.models import Beam
 from .collector import Collector
+
+if TYPE_CHECKING:
+    from ..factors.reflection_file import CrystalFactors
 
 #: Options whose file gives the cell.
 CELL_FILES = ("mtz", "pdb")
@@ -72,6 +73,8 @@ def _reflections(collected: Collector, path: str) -> CrystalFactors:
         raise UsageError("-F000 model: needs the atomic model of -pdb")
     if "spectrum" in collected.files:
         collected.notes.append(f"{path}: the same F for all channels of the spectrum")
+    from ..factors.reflection_file import read_mtz
+
     return read_mtz(
         path,
         dmin_A=collected.values["sampling"].get("dmin_A", 0.0),
@@ -93,6 +96,8 @@ def _model(collected: Collector, path: str) -> CrystalFactors:
         *("F_scale", "add_B", "F000"),
     )
     beam = Beam(**collected.values["beam"])
+    from ..factors.atomic_model import structure_factors_from_model
+
     return structure_factors_from_model(
         path, dmin_A, beam.wavelength_A, spectrum=beam.spectrum, **options
     )

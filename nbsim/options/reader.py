@@ -6,7 +6,6 @@ the beginning of their name, values such as ``-1e-5``, and the order in which op
 were given.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Sequence
@@ -192,6 +191,8 @@ def _suggestion(word: str, table: Spellings) -> str:
         for spelling in option.spellings
         if not option.instead
     }
+    import difflib  # 3 ms that only a mistake costs
+
     near = difflib.get_close_matches(word.strip("-").lower(), known, n=1)
     return (
         f"did you mean -{known[near[0]]}?"
