@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Multiplication that is rounded before anything is added to its result.
 
-A CUDA device fuses a product and a sum, which moves the last bit; where a result must
-be the same on the CPU, the product is written as `product`. LLVM fuses nothing on the
-CPU unless it is told that it may.
+A fused product and sum moves the last bit; where a result must be the same on every
+processor, the product is written as `product`. LLVM fuses nothing on the CPU unless it
+is told that it may; for a CUDA device, which does, this is the one place to say so.
 """
 
 from numba.extending import overload

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .model.detector_response import DetectorResponse
     from .model.models import Beam, Crystal, Goniometer, Sampling
     from .model.structure_factors import StructureFactors
-    from .simulation import Detector, Simulation
+    from .simulation import Detector, Simulation, extract_stol
     from .trace.pixel import Trace
 
 _HOME = {
@@ -66,6 +66,7 @@ _HOME = {
     "counts_image": "images.counts",
     "detected_image": "images.detected",
     "detector_preset": "model.detector_presets",
+    "extract_stol": "simulation",
     "poisson_noise": "images.noise",
     "read_image": "formats.registry",
     "read_fdump": "formats.hkl",
@@ -112,6 +113,7 @@ __all__ = [
     "counts_image",
     "detected_image",
     "detector_preset",
+    "extract_stol",
     "poisson_noise",
     "read_fdump",
     "read_hkl",

@@ -19,6 +19,7 @@ from .resolve.run import Setup, resolve
 
 if TYPE_CHECKING:
     from .backends.background import BackgroundImage
+    from .backends.extract import ExtractedTable
     from .backends.protocol import Result
     from .images.noise import Noise
     from .images.scaling import Statistics
@@ -369,6 +370,48 @@ class Simulation(Experiment):
             progress=progress,
         )
 
+    def extract_stol(
+        self,
+        measured: np.ndarray,
+        bins: np.ndarray | None = None,
+        *,
+        valid: np.ndarray | None = None,
+    ) -> ExtractedTable:
+        """Return F of an amorphous sample; see `nbsim.extract_stol`.
+
+        The first of `backgrounds` says how much of the sample there is.
+        """
+        from .backends.background import Place
+        from .backends.extract import extract_table
+        from .resolve.background import resolve_background
+
+        if not self.backgrounds:
+            raise ValueError(
+                "extract_stol: the simulation has no background to look for"
+            )
+        background = self.backgrounds[0]
+        image = np.asarray(measured, np.float32)
+        if image.shape != self.detector.shape:
+            raise ValueError(
+                f"measured: its shape is {image.shape}, the detector's (slow, fast) is "
+                f"{self.detector.shape}"
+            )
+        table = _scattering_table(background)
+        if bins is not None:
+            rows = np.atleast_1d(np.asarray(bins, np.float64))
+            s = rows if rows.ndim == 1 else rows[:, 0]
+            table = np.column_stack([s, np.ones(len(s))])
+        place = Place.of(self.setup)
+        run = resolve_background(
+            background, table, self.beam, self.setup.fluence, place.sources, self.model
+        )
+        good = np.isfinite(image)
+        if valid is not None:
+            good &= np.asarray(valid, bool)
+        return extract_table(
+            image, good, run, place, self.setup.fluence, background.units, self.model
+        )
+
     def render_background(
         self,
         *,
@@ -546,6 +589,40 @@ class Simulation(Experiment):
         from .formats.run_record import metadata
 
         return metadata(self.setup, adc_offset, command)
+
+
+def extract_stol(
+    measured: np.ndarray,
+    simulation: Simulation,
+    bins: np.ndarray | None = None,
+    *,
+    valid: np.ndarray | None = None,
+) -> ExtractedTable:
+    """Return F of an amorphous sample from a measured image (nbsim-background -img).
+
+    Parameters
+    ----------
+    measured
+        (slow, fast) photons, without the zero level; nan does not count.
+    simulation
+        Beam and detector; its first background says how much of the sample there is.
+    bins
+        (n,) or the first column of (n, 2): sin(theta)/lambda of the rows that are
+        wanted, in the background's unit. None: those of its table.
+    valid
+        (slow, fast) bool: pixels that count; None: all.
+
+    Returns
+    -------
+    ExtractedTable
+        table (for `Background`), spread, pixels and left_out.
+
+    Raises
+    ------
+    ValueError
+        Without a background, or for an image of another size.
+    """
+    return simulation.extract_stol(measured, bins, valid=valid)
 
 
 def _scattering_table(background: Background) -> np.ndarray:

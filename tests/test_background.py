@@ -258,3 +258,43 @@ def test_units_of_a_table():
     ]
     assert np.allclose(images[0], images[1], rtol=1e-6)
     assert np.allclose(images[0], images[2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["c", "physical"])
+def test_a_table_is_extracted_from_its_image(model):
+    """Of constant F, at another place, and with a gap and wild pixels in the image."""
+    flat = nbsim.Background(table=[[0.0, 4.0], [0.9, 4.0]], thick_mm=1.0)
+    detector = nbsim.Detector(detpixels_f=120, detpixels_s=110, pixel_size_mm=1.0)
+    whole = simulation(flat, detector=detector, model=model)
+    image = whole.render_background()
+    image[20:24] = np.nan
+    bins = np.arange(0.02, 0.3, 0.02)
+    found = nbsim.extract_stol(image, whole, bins)
+    assert len(found.table) > 8
+    assert np.allclose(found.table[:, 1], 4.0, rtol=1e-4)
+    assert set(found.table[:, 0].round(6)) | {
+        round(s, 6) for s in found.left_out
+    } == set(bins.round(6))
+    assert found.pixels.min() > 100
+
+
+def test_outliers_are_rejected_in_the_physical_model():
+    flat = nbsim.Background(table=[[0.0, 4.0], [0.9, 4.0]], thick_mm=1.0)
+    detector = nbsim.Detector(detpixels_f=120, detpixels_s=110, pixel_size_mm=1.0)
+    physical = simulation(flat, detector=detector, model="physical")
+    rng = np.random.default_rng(1)
+    image = physical.render_background()
+    image *= rng.normal(1.0, 0.02, image.shape).astype(np.float32)
+    image[rng.random(image.shape) < 0.05] *= 50
+    found = nbsim.extract_stol(image, physical, [0.05, 0.1, 0.15])
+    assert np.allclose(found.table[:, 1], 4.0, rtol=0.01)
+    plain = nbsim.extract_stol(image, simulation(flat, detector=detector), [0.05, 0.1])
+    assert (plain.table[:, 1] > 4.2).all()
+
+
+def test_extraction_needs_a_background_and_the_right_size():
+    image = np.ones((33, 41), np.float32)
+    with pytest.raises(ValueError, match="no background to look for"):
+        nbsim.extract_stol(image, simulation())
+    with pytest.raises(ValueError, match=r"its shape is \(33, 40\)"):
+        nbsim.extract_stol(image[:, :40], simulation(nbsim.Background("water")))
