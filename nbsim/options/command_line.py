@@ -230,6 +230,11 @@ def _build(
             f"-trace_file {output.trace_file}: nothing to trace, name a pixel with "
             "-trace_pixel SLOW FAST"
         )
+    if output.background_file is not None and not collected.values["backgrounds"]:
+        raise UsageError(
+            f"-background_file {output.background_file}: there is no background to "
+            "write, name one with -background MATERIAL THICKNESS_MM"
+        )
     if output.preview_noise is not None and output.noisefile is None:
         raise UsageError(
             f"-preview_noise {output.preview_noise}: there is no noise image to show "

@@ -92,7 +92,6 @@ OPTIONS = group(
         file("the background image"),
         sets=("output", "background_file"),
         writes=("background", "raw floats"),
-        needs=("background",),
         default="not written",
         prefixes=(),
         python="Simulation.render_background",

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Run a command line in this process and judge how it ended."""
+
+import contextlib
+import io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from nbsim.command.main import main
+from nbsim.options import OptionError, parse
+from nbsim.options.command_line import read_command_line
+from nbsim.simulation import Simulation
+
+#: A line with more evaluations is understood and not rendered.
+MOST_EVALUATIONS = 3e6
+ERROR = re.compile(r"nbsim: error: \S.*")
+
+
+class Escape(AssertionError):
+    """Something that must not happen: the line, and what it was."""
+
+
+def run(words: Sequence[str], folder: Path) -> str:
+    """Run a line in a folder and return the class of its end.
+
+    Returns
+    -------
+    str
+        "done", "usage" or "failure".
+
+    Raises
+    ------
+    Escape
+        For an internal error, an error without its one sentence, an unknown status,
+        or half a file that is left.
+    """
+    before = set(os.listdir(folder))
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.chdir(folder):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main(list(words))
+    said = err.getvalue().splitlines()
+    left = {name for name in os.listdir(folder) if name.endswith(".part")} - before
+    errors = [line for line in said if line.startswith("nbsim: error")]
+    wrong = None
+    if any("internal error" in line or "Traceback" in line for line in said):
+        wrong = errors[-1] if errors else said[-1]
+    elif status not in (0, 1, 2):
+        wrong = f"status {status}"
+    elif left:
+        wrong = f"left behind: {sorted(left)}"
+    elif status and not (len(errors) == 1 and ERROR.fullmatch(said[-1])):
+        wrong = f"status {status} and said {said[-3:]}"
+    elif not status and errors:
+        wrong = f"status 0 and said {errors}"
+    if wrong:
+        raise Escape(f"{' '.join(map(repr, words))}\n{wrong}")
+    return ("done", "failure", "usage")[status]
+
+
+def renderable(words: Sequence[str], folder: Path) -> bool:
+    """Return whether a line is understood and rendered in an instant."""
+    with contextlib.chdir(folder):
+        try:
+            parse(words)
+            setup = read_command_line(words, Simulation).simulation.setup
+        except (OptionError, ValueError, OSError, MemoryError):
+            return True  # refused at once
+    xmin, xmax, ymin, ymax = setup.bounds
+    pixels = (xmax - xmin + 1.0) * (ymax - ymin + 1.0)
+    layers = setup.sensor.thicksteps
+    spixels, fpixels = setup.geometry.spixels, setup.geometry.fpixels
+    small = float(spixels) * fpixels < 1e6
+    return small and pixels * layers * setup.steps < MOST_EVALUATIONS
