@@ -33,3 +33,18 @@ running product
 listed
     With a list of F; looked up in a loop of its own.
 """
+
+from numba import config
+
+#: More threads than any machine has processors; numba dies of a hundred thousand.
+MOST_THREADS = 1024
+
+if config.DISABLE_JIT:
+    raise ImportError(
+        "NUMBA_DISABLE_JIT is set: nbsim's kernels need numba's compiler; unset it"
+    )
+if config.NUMBA_NUM_THREADS > MOST_THREADS:
+    raise ImportError(
+        f"NUMBA_NUM_THREADS is {config.NUMBA_NUM_THREADS}: it must be at most "
+        f"{MOST_THREADS}"
+    )

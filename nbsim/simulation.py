@@ -99,8 +99,21 @@ class Simulation(Experiment):
 
     @functools.cached_property
     def setup(self) -> Setup:
-        """The run in SI units; worked out once."""
-        return resolve(self)
+        """The run in SI units; worked out once.
+
+        Raises
+        ------
+        ValueError
+            When the models contradict each other, or their numbers together leave
+            double precision.
+        """
+        try:
+            return resolve(self)
+        except ArithmeticError as error:
+            raise ValueError(
+                "the run cannot be worked out in double precision: some of its sizes, "
+                f"taken together, are too large or too small ({error})"
+            ) from error
 
     def run(
         self,

@@ -227,3 +227,47 @@ def test_interruption_from_the_keyboard(folder):
     assert seconds < 5.0  # about a quarter of a second on an idle machine
     assert [name for name in OUTPUTS if Path(name).read_bytes() != OLD] == []
     assert [name for name in os.listdir(folder) if name.endswith(".part")] == []
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("NUMBA_DISABLE_JIT", "1", "NUMBA_DISABLE_JIT is set: nbsim's kernels need"),
+        ("NUMBA_NUM_THREADS", "100000", "NUMBA_NUM_THREADS is 100000: it must be"),
+    ],
+)
+def test_settings_of_numba_that_cannot_work(folder, name, value, message):
+    done = subprocess.run(
+        [program(), *SMALL.split()],
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"nbsim: error: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "-cell 1e300",
+        "-cell 1e-300",
+        "-cell 70 -lambda 5e-324",
+        "-cell 70 -distance 1e-320",
+        "-cell 70 -xtalsize 1e200",
+        "-cell 70 -water 1e150",
+        "-cell 70 -default_F 1e300 -nonoise",
+        "-cell 70 -detector_thick 100 -detector_abs 5e-324",
+        "-cell 70 -detsize 1e300",
+        "-cell 70 -pixel 1e-308",
+        "-cell 70 -preview p.png -preview_rings 1e6",
+    ],
+)
+def test_numbers_that_no_experiment_has(folder, capsys, words):
+    line = f"-N 5 -detpixels 8 -device cpu {words}"
+    if "default_F" not in words:
+        line += " -default_F 100"
+    assert main(line.split()) == 2
+    *_, message = capsys.readouterr().err.splitlines()
+    assert message.startswith("nbsim: error: ") and "internal" not in message

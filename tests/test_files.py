@@ -3,9 +3,12 @@ import os
 import re
 import stat
 import threading
+import tracemalloc
 
 import pytest
 
+from nbsim import read_smv
+from nbsim.command.main import main
 from nbsim.errors import FileError
 from nbsim.formats.files import open_input, read_bytes, replace_when_complete
 
@@ -199,3 +202,43 @@ def test_error_while_reading(tmp_path):
     # /proc/self/mem opens, but its first page cannot be read.
     with pytest.raises(FileError, match="cannot read matrix file /proc/self/mem"):
         read_bytes("/proc/self/mem", "matrix file")
+
+
+@pytest.mark.parametrize("option", ["mat", "img", "mask", "sourcefile", "stol", "hkl"])
+@pytest.mark.parametrize("kind", ["endless", "sparse"])
+def test_readers_stop_at_a_sane_size(tmp_path, monkeypatch, capsys, option, kind):
+    monkeypatch.chdir(tmp_path)
+    path = "/dev/zero"
+    if kind == "sparse":
+        path = "sparse.file"
+        with open(path, "wb") as stream:
+            stream.truncate(1 << 40)
+    tracemalloc.start()
+    line = f"-cell 70 -default_F 100 -N 5 -detpixels 8 -{option} {path}"
+    assert main(line.split()) == 1
+    assert tracemalloc.get_traced_memory()[1] < 2**30
+    tracemalloc.stop()
+    message = capsys.readouterr().err
+    assert path in message and "internal" not in message
+
+
+def test_pixels_that_do_not_fit(tmp_path, monkeypatch):
+    """The size is known from the header, before anything is read."""
+    path = tmp_path / "large.img"
+    header = (
+        "{\nHEADER_BYTES=512;\nSIZE1=900000;\nSIZE2=900000;\nTYPE=unsigned_short;\n"
+    )
+    header += "BYTE_ORDER=little_endian;\n}"
+    path.write_bytes(header.ljust(512).encode())
+    with pytest.raises(FileError, match="large.img: 900000 x 900000 pixels need"):
+        read_smv(path)
+
+
+@pytest.mark.parametrize(
+    "option",
+    "floatfile intfile tifffile pgmfile noisefile preview preview_noise".split(),
+)
+def test_dev_null_takes_every_format(tmp_path, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    line = f"-cell 70 -default_F 100 -N 5 -detpixels 8 -device cpu -{option} /dev/null"
+    assert main(line.split()) == 0

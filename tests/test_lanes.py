@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The loops over a tile of pixels against plain loops over the scalar formulas."""
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 from lane_examples import (
@@ -14,9 +17,10 @@ from lane_examples import (
     prepared,
 )
 
-from nbsim.backends import cpu_arguments
+from nbsim import Simulation
+from nbsim.backends import cpu_arguments, driver
 from nbsim.kernels import params
-from nbsim.kernels.cpu import lanes_cubic
+from nbsim.kernels.cpu import lanes_cubic, lanes_listed
 from nbsim.kernels.reference import lattice
 from nbsim.kernels.reference.structure_factor import interpolated_F, nearest_F
 from nbsim.tools.tolerances import (
@@ -213,3 +217,30 @@ def test_half_indices_go_down(name, listed):
     F_latt, F_cell = terms_by_pixel(s, cell, xtal, hkl_arguments(given))
     expected = np.sum((F_latt * F_cell) ** 2, axis=0)
     assert total * factor == pytest.approx(expected, rel=TWIN_RELATIVE)
+
+
+def test_no_index_leaves_the_table():
+    """Not even one that is no number: reading there was a segmentation fault."""
+    ends = {"h_min": -3.0, "k_min": -4.0, "l_min": -5.0}
+    ends |= {"h_max": 6.0, "k_max": 5.0, "l_max": 4.0}
+    strides = {"h_stride": 100.0, "k_stride": 10.0}
+    base = 3 * 100.0 + 4 * 10.0 + 5.0 + 2.0**52
+    lookup = params.TableF(**ends, **strides, base=base, default_F_sqr=1.0)
+    odd = (math.nan, math.inf, -math.inf, 1e300, -1e300, -3.0, 0.0)
+    for h, k, l in itertools.product(odd, repeat=3):
+        place = lanes_listed.place_in_table(h, k, l, lookup)
+        assert 0 <= abs(place) - 2.0**52 < 1000
+    for h in odd:
+        assert 0.0 <= lanes_cubic.first_of_four(h, -3.0, 10.0) <= 6.0
+
+
+def test_vectors_that_are_not_finite_are_refused():
+    simulation = Simulation.from_args("-cell 70 -default_F 1 -N 5 -detpixels 4")
+    job = driver.build_job(simulation.setup)
+    driver.check_finite(job)
+    for bad in (math.nan, math.inf):
+        cells = job.xtal.cell_vectors.copy()
+        cells[0, 1, 2] = bad
+        broken = job._replace(xtal=job.xtal._replace(cell_vectors=cells))
+        with pytest.raises(ValueError, match="cell_vectors of this run is not finite"):
+            driver.check_finite(broken)

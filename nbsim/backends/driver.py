@@ -153,6 +153,23 @@ def with_one_ray(job: Job) -> Job:
     return job._replace(sampling=sampling._replace(per_ray=False))
 
 
+def check_finite(job: Job) -> None:
+    """Refuse vectors and sizes that no kernel can do anything with.
+
+    Raises
+    ------
+    ValueError
+        If one of them is infinite or no number.
+    """
+    for arguments in (job.det, job.beam, job.xtal):
+        for name, value in arguments._asdict().items():
+            if not np.isfinite(value).all():
+                raise ValueError(
+                    f"{name} of this run is not finite: some of its sizes, taken "
+                    "together, are too large or too small"
+                )
+
+
 def build_pixels(setup: Setup, roi: Roi) -> Pixels:
     """Return which pixels to render: those of the roi that the mask leaves."""
     from ..kernels.params import Pixels
@@ -239,6 +256,7 @@ def render(
     """
     started = time.perf_counter()
     job = with_one_ray(build_job(setup))
+    check_finite(job)
     pixels = build_pixels(setup, roi)
     out.fill(0.0)
     image = out.reshape(-1)

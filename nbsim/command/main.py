@@ -65,7 +65,7 @@ def guarded(run: Callable[[list[str]], None], words: list[str]) -> int:
     except OSError as error:
         complain(_file_problem(error))
         return FAILURE
-    except DeviceError as error:
+    except (DeviceError, ImportError) as error:
         complain(str(error))
         return FAILURE
     except Exception as error:  # a bug, but still no traceback for the user

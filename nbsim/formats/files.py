@@ -40,23 +40,46 @@ def open_input(path: str | os.PathLike, what: str) -> io.BufferedReader:
         raise FileError(f"cannot read {what} {path}: {_reason(error)}") from error
 
 
-def read_bytes(path: str | os.PathLike, what: str) -> bytes:
-    """Return everything a file holds, which must be something.
-
-    Raises
-    ------
-    FileError
-        If it is missing, a folder, unreadable or empty.
-    """
+@contextlib.contextmanager
+def input_stream(path: str | os.PathLike, what: str) -> Iterator[BinaryIO]:
+    """Yield the stream of `open_input`; errors of reading are FileErrors too."""
     try:
         with open_input(path, what) as stream:
-            content = stream.read()
+            yield stream
     except FileError:
         raise
     except OSError as error:
         raise FileError(f"cannot read {what} {path}: {_reason(error)}") from error
+
+
+#: No text file that a person or a program writes for a run is larger, bytes.
+LARGEST_TEXT = 1 << 26
+
+
+def read_bytes(path: str | os.PathLike, what: str, most: int = LARGEST_TEXT) -> bytes:
+    """Return everything a file holds, which must be something.
+
+    Parameters
+    ----------
+    path, what
+        As for `open_input`.
+    most
+        The largest size that makes sense, bytes: a device such as /dev/zero has no
+        end.
+
+    Raises
+    ------
+    FileError
+        If it is missing, a folder, unreadable, empty or larger.
+    """
+    with input_stream(path, what) as stream:
+        content = stream.read(most + 1)
     if not content:
         raise FileError(f"{what} {path} is empty")
+    if len(content) > most:
+        raise FileError(
+            f"{what} {path} is larger than {most / 1e6:g} MB, more than any such file"
+        )
     return content
 
 

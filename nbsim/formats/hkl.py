@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from nbsim.errors import FileError
-from nbsim.formats.files import open_input, replace_when_complete
+from nbsim.formats.files import LARGEST_TEXT, open_input, replace_when_complete
 from nbsim.model.structure_factors import StructureFactors, check_grid_fits
 
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -96,7 +96,7 @@ def _scan(
 ) -> None:
     """Run a kernel over a text; read lines here that it leaves alone."""
     counts = arrays[1]
-    for text, stop in _chunks(stream):
+    for text, stop in _chunks(path, stream):
         view = np.frombuffer(text, dtype=np.uint8)
         position = 0
         while (position := kernel(view, position, stop, *arrays)) < stop:
@@ -107,7 +107,9 @@ def _scan(
             position = end.end() if end else stop
 
 
-def _chunks(stream: io.BufferedIOBase) -> Iterator[tuple[bytearray, int]]:
+def _chunks(
+    path: str | os.PathLike, stream: io.BufferedIOBase
+) -> Iterator[tuple[bytearray, int]]:
     """Yield a buffer and how many of its bytes are whole lines, until the end."""
     text = bytearray(_CHUNK)
     kept = 0
@@ -120,6 +122,8 @@ def _chunks(stream: io.BufferedIOBase) -> Iterator[tuple[bytearray, int]]:
             text[:kept] = text[stop:filled]
         else:
             kept = filled
+            if kept > LARGEST_TEXT:
+                raise FileError(f"{path}: no end of line in {kept / 1e6:.0f} MB")
             if kept == len(text):
                 text = text + bytes(len(text))
     if kept:  # a last line without its end

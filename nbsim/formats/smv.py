@@ -14,11 +14,13 @@ from typing import BinaryIO
 import numpy as np
 
 from nbsim.errors import FileError
-from nbsim.formats.files import read_bytes, replace_when_complete
+from nbsim.formats.files import input_stream, replace_when_complete
 from nbsim.formats.registry import Content, ImageFormat
 from nbsim.formats.run_record import smv_header
+from nbsim.model.structure_factors import available_memory
 
 _BLOCK = 512  # bytes; headers come in whole blocks
+_LARGEST_HEADER = 1 << 20
 _MAGIC = b"{\nHEADER_BYT"  # C compares 12 bytes
 _LEFT_OUT = ("ADC_OFFSET",)  # where the header would not fit one block otherwise
 _WRITTEN_HERE = ("HEADER_BYTES", "DIM", "BYTE_ORDER", "TYPE", "SIZE1", "SIZE2")
@@ -112,24 +114,40 @@ def read_smv(path: str | os.PathLike) -> SmvImage:
     FileError
         If the file is missing, no SMV image, truncated or of another pixel type.
     """
-    content = read_bytes(path, "SMV image")
-    if not content.startswith(_MAGIC):
-        raise FileError(
-            f"{path} is not an SMV image: it does not begin with '{{' and HEADER_BYTES"
-        )
-    size = _header_size(path, content)
-    header = _text(content[:size])
-    order = _byte_order(path, header)
-    fast, slow = image_size(path, header)
-    kind = np.uint32 if _is_long(header) else np.uint16
-    width = np.dtype(kind).itemsize
-    expected = size + width * fast * slow
+    with input_stream(path, "SMV image") as stream:
+        start = stream.read(_BLOCK)
+        if not start:
+            raise FileError(f"SMV image {path} is empty")
+        if not start.startswith(_MAGIC):
+            raise FileError(
+                f"{path} is not an SMV image: it does not begin with '{{' and "
+                "HEADER_BYTES"
+            )
+        size = _header_size(path, start)
+        start += stream.read(size - _BLOCK)
+        if len(start) < size:
+            raise FileError(
+                f"{path} is truncated: its header should have {size} bytes, the file "
+                f"has {len(start)}"
+            )
+        header = _text(start)
+        order = _byte_order(path, header)
+        fast, slow = image_size(path, header)
+        kind = np.uint32 if _is_long(header) else np.uint16
+        width = np.dtype(kind).itemsize
+        expected = width * fast * slow
+        if 2 * expected > available_memory():
+            raise FileError(
+                f"{path}: {fast} x {slow} pixels need {2 * expected / 1e9:.3g} GB of "
+                f"memory, {available_memory() / 1e9:.3g} GB are available"
+            )
+        content = stream.read(expected)
     if len(content) < expected:
         raise FileError(
             f"{path} is truncated: {fast} x {slow} pixels after a header of {size} "
-            f"bytes make {expected} bytes, the file has {len(content)}"
+            f"bytes make {size + expected} bytes, the file has {size + len(content)}"
         )
-    stored = np.frombuffer(content, f"{order}u{width}", fast * slow, size)
+    stored = np.frombuffer(content, f"{order}u{width}")
     pixels = stored.astype(kind).reshape(slow, fast)
     return SmvImage(path=os.fspath(path), header=header, pixels=pixels)
 
@@ -143,17 +161,12 @@ def _text(content: bytes) -> str:
     return content.partition(b"\0")[0].decode("latin-1")
 
 
-def _header_size(path: str | os.PathLike, content: bytes) -> int:
-    size = header_value(_text(content[:_BLOCK]), "HEADER_BYTES")
-    if size is None or not 0 < size < 2**31 or size % _BLOCK:
+def _header_size(path: str | os.PathLike, start: bytes) -> int:
+    size = header_value(_text(start), "HEADER_BYTES")
+    if size is None or not 0 < size <= _LARGEST_HEADER or size % _BLOCK:
         raise FileError(
             f"{path}: HEADER_BYTES={size if size is None else format(size, 'g')}: "
-            f"must be a multiple of {_BLOCK}"
-        )
-    if len(content) < size:
-        raise FileError(
-            f"{path} is truncated: its header should have {int(size)} bytes, "
-            f"the file has {len(content)}"
+            f"must be a multiple of {_BLOCK}, at most {_LARGEST_HEADER}"
         )
     return int(size)
 

@@ -4,6 +4,7 @@
 import io
 import json
 import os
+import stat
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ from nbsim.errors import FileError
 from nbsim.formats.files import read_bytes, replace_when_complete
 from nbsim.formats.registry import Content, ImageFormat
 from nbsim.formats.run_record import metadata as run_metadata
+from nbsim.model.structure_factors import available_memory
 
 SCHEMA = 1  # raised when the meaning of a metadata key changes
 _PIXEL_TYPES = (np.float32, np.uint16, np.uint32)
@@ -53,12 +55,20 @@ def write_tiff(
     )
     resolution = _resolution(metadata.get("pixel_size_mm"))
     with replace_when_complete(path) as stream:
-        if stream.seekable():
+        if stream.seekable() and not _forgets(stream):
             _save(stream, array, description, resolution)
-        else:  # a pipe: tifffile goes back to fill in offsets
+        else:  # a pipe, or /dev/null: tifffile goes back to fill in offsets
             whole = io.BytesIO()
             _save(whole, array, description, resolution)
             stream.write(whole.getbuffer())
+
+
+def _forgets(stream: BinaryIO) -> bool:
+    """Whether what is written cannot be read again, as of a device."""
+    try:
+        return not stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # no file at all, but one in memory
+        return False
 
 
 def _save(stream: Any, array: np.ndarray, description: str, resolution: dict) -> None:
@@ -115,7 +125,7 @@ def read_tiff(path: str | os.PathLike) -> tuple[np.ndarray, dict[str, Any]]:
     """
     import tifffile
 
-    content = read_bytes(path, "TIFF image")
+    content = read_bytes(path, "TIFF image", most=available_memory() // 2)
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as image:
             page = image.pages.first

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..model import validate
+from ..model.limits import RESOLUTION_A
 from ..resolve.geometry import direct_beam
 from ..resolve.positions import scattering_length
 from ..resolve.run import Setup
@@ -85,7 +86,7 @@ def preview(
         )
     asked = automatic_rings(setup) if rings is None else rings
     d_spacings = [
-        validate.number("rings", d, "A", low=0.0, open_low=True)
+        validate.bounded("rings", d, RESOLUTION_A)
         for d in validate.sequence("rings", asked, "resolutions in A")
     ]
     rendered = setup.rendered
@@ -176,7 +177,7 @@ class _Canvas:
         count = sum(corner.astype(np.uint8) for corner in corners)
         line = (count > 0) & (count < 4)
         self.pixels[line] = self._line_color
-        self._label(f"{d:g} \u00c5", np.argwhere(line))
+        self._label(f"{d:.6g} \u00c5", np.argwhere(line))
 
     def _label(self, text: str, line: np.ndarray) -> None:
         """Write on the line where it is nearest to the upper right, all inside."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """How long Ctrl-C takes in every stage of a run.
 
-``python -m nbsim.tools.benchmark.ctrl_c`` measures it. Each stage is interrupted at random moments; its worst time from the signal to the end
-of the process is printed. A run that does not end with status 130 and one sentence, or
-that leaves a file, stops the measurement.
+``python -m nbsim.tools.benchmark.ctrl_c`` interrupts each at random moments and prints
+the worst time from the signal to the end of the process. A run that does not end with
+status 130 and one sentence, or that leaves a file, stops the measurement.
 """
 
 import argparse
@@ -52,9 +52,8 @@ class Stage:
 def stages(folder: Path) -> dict[str, Stage]:
     """Return the stages, with their input files in a folder."""
     reflections = folder / "large.hkl"
-    rows = (
-        f"{h} {k} {l} 1.5" for h in range(150) for k in range(150) for l in range(60)
-    )
+    indices = itertools.product(range(150), range(150), range(60))
+    rows = (f"{h} {k} {l} 1.5" for h, k, l in indices)
     reflections.write_text("\n".join(rows))
     hours = "-detpixels 1 -oversample 1000 -mosaic 1 -mosaic_domains 1000 -phisteps 100"
     listed = f"{LARGE} -hkl {reflections}"
@@ -118,16 +117,16 @@ def measure(times: int, say: Callable[[str], None]) -> None:
                 if taken is not None:
                     found.append(taken)
             median = sorted(found)[len(found) // 2]
-            say(
-                f"{name}: {len(found)} of {seed} interrupted, worst {max(found):.3f} s, "
-                f"median {median:.3f} s"
-            )
+            figures = f"worst {max(found):.3f} s, median {median:.3f} s"
+            say(f"{name}: {len(found)} of {seed} interrupted, {figures}")
 
 
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--times", type=int, default=100)
+    # Programs inherit that it is ignored, as in the background of a script.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     measure(parser.parse_args().times, lambda line: print(line, flush=True))
 
 

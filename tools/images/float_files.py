@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from nbsim.errors import FileError
-from nbsim.formats.files import read_bytes
+from nbsim.formats.files import input_stream, read_bytes
 from nbsim.formats.smv import header_pairs
+from nbsim.model.structure_factors import available_memory
 
 #: Longest SMV header that is looked through, bytes.
 HEADER = 8192
@@ -30,13 +31,14 @@ def read_float_image(path: Path, int_path: Path) -> np.ndarray:
     FileError
         When one of them is missing, or they do not fit.
     """
-    header = read_bytes(int_path, "integer image")[:HEADER].decode("latin-1")
+    with input_stream(int_path, "integer image") as stream:
+        header = stream.read(HEADER).decode("latin-1")
     pairs = header_pairs(header)
     try:
         shape = (int(pairs["SIZE2"]), int(pairs["SIZE1"]))
     except (KeyError, ValueError):
         raise FileError(f"{int_path}: no SIZE1 and SIZE2 in its header") from None
-    content = read_bytes(path, "float image")
+    content = read_bytes(path, "float image", most=available_memory() // 2)
     if len(content) != 4 * shape[0] * shape[1] or min(shape) < 1:
         raise FileError(
             f"{path}: {len(content)} bytes, but {int_path} says {shape[1]} x "
