@@ -215,6 +215,8 @@ USAGE = {
     "-pdb model.pdb -dmin 3 -fprime Qq 1 1": "'Qq': expected the symbol",
     "-pdb model.pdb -dmin 3 -fprime Au 1 1": "Au, which the model does not have",
     "-pdb model.pdb -dmin 3 -fprime Fe 1 -1": "f'' must be a finite number",
+    "-pdb model.pdb -dmin 3 -add_B -1e5": "too large a number at the resolution limit",
+    "-mtz data.mtz -add_B -1e5": "too large a number at the resolution limit",
     "-pdb model.pdb -dmin 3 -ksol -1": "the solvent's density must be",
     "-pdb model.pdb -dmin 3 -spectrum spectrum.txt -dispersion 1": "give one of them",
     "-pdb model.pdb -dmin 3 -spectrum spectrum.txt -sourcefile s": "give one of them",

@@ -153,6 +153,7 @@ def _factors(
     at_mean = {name: complex(value[0]) for name, value in values.items()}
     box = Box.around_sphere(model.cell, dmin_A)
     box.check_memory(path, BYTES_PER_INDEX)
+    box.check_damping(options.add_B)
     sums = Sums(path, model, box)
     total = sums.scattering({name: value.real for name, value in at_mean.items()})
     total += 1j * sums.constant({name: x.imag for name, x in at_mean.items()})
@@ -224,7 +225,8 @@ def _finish(
     for place, indices, inverse_d in box.planes():
         inside = inverse_d <= box.largest_inverse_d_sqr
         forbidden = inside & absent(indices, space_group)
-        factor = options.F_scale * np.exp(-options.add_B / 4.0 * inverse_d)
+        limited = np.minimum(inverse_d, box.largest_inverse_d_sqr)
+        factor = options.F_scale * np.exp(-options.add_B / 4.0 * limited)
         factor[~inside | forbidden] = 0.0
         parts[place] *= factor[..., None]
         absences += int(np.count_nonzero(forbidden))

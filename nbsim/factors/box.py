@@ -17,6 +17,8 @@ from ..model.structure_factors import available_memory
 #: Relative margin of 1/d^2: equivalent reflections differ by rounding, and cells of
 #: MTZ files are float32.
 ROUNDING = 1e-6
+#: exp of more is near the end of float32.
+LARGEST_EXPONENT = 60.0
 
 
 def reciprocal_metric(cell: tuple[float, ...]) -> np.ndarray:
@@ -95,6 +97,20 @@ class Box:
     def largest_inverse_d_sqr(self) -> float:
         """Largest 1/d^2 that counts as inside the sphere, 1/A^2."""
         return (1.0 + ROUNDING) / self.dmin_A**2
+
+    def check_damping(self, add_B: float) -> None:
+        """Refuse a B that would make some F larger than float32 can be.
+
+        Raises
+        ------
+        ValueError
+            With the resolution limit.
+        """
+        if -add_B / 4.0 * self.largest_inverse_d_sqr > LARGEST_EXPONENT:
+            raise ValueError(
+                f"add_B {add_B:g} (-add_B): exp(-B / (4 d^2)) is too large a number at "
+                f"the resolution limit, {self.dmin_A:.4g} A"
+            )
 
     def planes(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield for each h its place, indices and 1/d^2.

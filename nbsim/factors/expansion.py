@@ -67,7 +67,9 @@ def expanded(
             f"{of_file:.4g} A"
         )
     box.check_memory(path, BYTES_PER_INDEX)
-    factor = F_scale * np.exp(-add_B / 4.0 * inverse_d)
+    box.check_damping(add_B)
+    factor = np.zeros(len(inverse_d))
+    factor[known] = F_scale * np.exp(-add_B / 4.0 * inverse_d[known])
     F = np.full(box.shape, np.nan)
     for indices, values in _equivalents(listed, known, factor):
         F[tuple((indices + box.limits).T)] = values
