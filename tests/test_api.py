@@ -288,7 +288,12 @@ WRONG_MODELS = [
     (Beam, {"sources": [[1, 2, np.inf]]}, ValueError, "sources: row 0 is .*inf"),
     (Beam, {"sources": np.ones(5)}, ValueError, r"sources: expected rows .*\(5,\)"),
     (Beam, {"sources": [["a"]]}, TypeError, "sources: expected rows of 1 to 5"),
-    (Beam, {"sources": [[1, 0, 0, 1, -1e-10]]}, ValueError, "sources: row 0 .* a wavelength from 1e-12 to 1e-08 m"),
+    (
+        Beam,
+        {"sources": [[1, 0, 0, 1, -1e-10]]},
+        ValueError,
+        "sources: row 0 .* a wavelength from 1e-12 to 1e-08 m",
+    ),
     (Beam, {"beam_vector": (0, 0, 0)}, ValueError, "beam_vector 0 0 0: expected a vec"),
     (Beam, {"beam_vector": "xyz"}, TypeError, "beam_vector: expected three numbers"),
     (Detector, {"detpixels_f": 0}, ValueError, "detpixels_f 0: expected .* at least 1"),

@@ -121,7 +121,7 @@ FAILURES = {
     f"{LIST} -dump absent.dump": "cannot read dump file absent.dump",
     f"{LIST} -dump short.dump": "short.dump is truncated",
     f"{LIST} -dump other.dump": "other.dump is not a dump of structure factors",
-    "-default_F 5 -N 3 -detpixels 24 -mat absent.mat": "cannot read matrix file absent.mat",
+    "-default_F 5 -N 3 -mat absent.mat": "cannot read matrix file absent.mat",
     f"{SMALL} -mat short.mat": "an orientation matrix has 9 numbers, got 8",
     f"{SMALL} -mat word.mat": "word.mat:2: 'one' is not a finite number",
     f"{SMALL} -mat flat.mat": "flat.mat: the matrix is singular",

@@ -258,7 +258,8 @@ def test_ignored_options_take_their_numbers_along(line, instead):
     [
         (
             "-pixel -0.1",
-            "-pixel -0.1: the pixel size must be a finite number of mm from 1e-06 to 1e+07",
+            "-pixel -0.1: the pixel size must be a finite number of mm from 1e-06 to "
+            "1e+07",
         ),
         (
             "--pixel_size big",
