@@ -253,3 +253,22 @@ class CubicElseNearestF(NamedTuple):
     k_range: float
     l_range: float
     default_F_sqr: float
+
+
+class NoGuard(NamedTuple):
+    """Every pixel of a box counts; see `sparse_lanes.counts`."""
+
+    unused: float = 0.0
+
+
+class Guard(NamedTuple):
+    """The nearest reflection counts, above a cutoff; see `sparse_lanes.counts`."""
+
+    cutoff: float  # smallest term, of the reflection's peak
+
+
+class DminGuard(NamedTuple):
+    """As `Guard`, and not finer than a resolution limit."""
+
+    cutoff: float
+    dmin: float  # m

@@ -168,6 +168,8 @@ class Simulation(Experiment):
         )
         image = np.zeros(detector.shape, np.float32) if out is None else out
         _check_out(image, detector.shape)
+        if out is not None:
+            out.fill(0.0)
         if self.setup.separate_channels:
             options = {"backend": backend, "threads": threads, "precision": precision}
             return self._sum_of_channels(image, progress, roi=roi, **options)

@@ -422,6 +422,7 @@ detector_thick | 0 1e9 | -1 1.1e9 inf nan
 scale pgmscale | 0 1e30 | -1 1.1e30 inf nan
 detector_abs | 0 1e-6 1e9 inf | -1 9e-7 5e-324 -inf nan
 polar | -1 0 1 | -1.01 1.01 inf nan
+spot_cutoff | 0 1e-12 0.5 | -1e-9 0.51 inf nan
 phi twotheta detector_rotx detector_roty detector_rotz | -999 0 999 | inf nan
 misset:0 misset:1 misset:2 | -9 0 9 | inf nan
 Xbeam Ybeam Xclose Yclose | -1e7 0 1e7 | -1.1e7 1.1e7 inf nan

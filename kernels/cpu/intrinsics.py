@@ -180,3 +180,41 @@ def weighted_cube(typing_context, table, first, k_stride, h_stride, wh, wk, wl):
         types.float64(table, place, place, place, weights, weights, weights),
         codegen,
     )
+
+
+@intrinsic
+def fetch_add(typing_context, pointer, n):
+    """Add n to the int64 at a pointer, at once for all threads; return what it was."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.atomic_rmw("add", arguments[0], arguments[1], "monotonic")
+
+    return types.int64(pointer, types.int64), codegen
+
+
+@intrinsic
+def record_at(typing_context, pointer, index):
+    """Return the record so many further on from a pointer, itself, not a copy."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return pointer.dtype(pointer, types.intp), codegen
+
+
+@intrinsic
+def prefetch(typing_context, pointer, index):
+    """Ask for what is so many elements further on from a pointer; it may be anywhere."""
+
+    def codegen(context, builder, signature, arguments):
+        byte, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = builder.module.globals.get("llvm.prefetch.p0")
+        if function is None:
+            function = ir.Function(builder.module, kind, "llvm.prefetch.p0")
+        place = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), byte)
+        # To read, keep close, data.
+        builder.call(function, [place, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.intp), codegen

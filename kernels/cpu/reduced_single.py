@@ -21,7 +21,7 @@ sin_pi = lanes_inline(fixed_point.sin_pi_single.py_func)
 
 #: Adding and subtracting 1.5 * 2^23 rounds a float32 to a whole number.
 MAGIC = np.float32(12582912.0)
-ONE = np.float32(1.0)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
 NINE, CROSSOVER = np.float32(9.0), np.float32(2.0)
 PI, PI_SQR = np.float32(math.pi), np.float32(math.pi**2)
 LOWEST_EXPONENT = np.float32(-120.0)
@@ -115,7 +115,7 @@ def square_few(dh, dk, dl, shape):
 
 @lanes_inline
 def gauss(dh, dk, dl, shape):
-    """See `reduced.gauss`; never below 2^-120."""
+    """See `reduced.gauss`; below 2^-120 it is 0, so that a spot has an end."""
     metric = shape.metric
     h = distance(dh)
     k = distance(dk)
@@ -123,7 +123,8 @@ def gauss(dh, dk, dl, shape):
     exponent = h * (metric[0] * h + (metric[3] * k + metric[4] * l)) + (
         k * (metric[1] * k + metric[5] * l) + metric[2] * (l * l)
     )
-    return exp2(max(-exponent, LOWEST_EXPONENT))
+    value = exp2(max(-exponent, LOWEST_EXPONENT))
+    return value if exponent <= -LOWEST_EXPONENT else ZERO
 
 
 @lanes_inline

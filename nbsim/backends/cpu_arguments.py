@@ -215,6 +215,9 @@ def cubic_lookup(factors: StructureFactors, keep: bool = False) -> Lookup | None
     return Lookup(lookup, factors.F.reshape(-1), 1.0)
 
 
+#: Minus log2 of the smallest term of a Gaussian spot in single precision; see
+#: `reduced_single.gauss`.
+SINGLE_SPOT_BITS = 120.0
 #: Elements that a table may have in single precision: places are int32.
 SINGLE_TABLE = 2**31
 #: Cells across a round crystal, times sqrt(fudge), up to which float32 keeps its

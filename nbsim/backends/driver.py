@@ -15,10 +15,11 @@ from ..model import validate
 from ..model.validate import Roi
 from ..resolve.amounts import R_E_SQR
 from ..resolve.run import Setup
-from . import device
+from . import device, sparse_choice
 from .cpu import CpuBackend
 from .cpu_arguments import why_double
 from .protocol import Backend, Result, Tell
+from .sparse import SparseBackend
 
 if TYPE_CHECKING:
     from ..kernels.params import Job, Pixels
@@ -239,7 +240,7 @@ def render(
     setup
         What to render.
     out
-        (slow, fast) float32, C-contiguous; overwritten.
+        (slow, fast) float32, C-contiguous, all 0.
     roi
         Pixels xmin, xmax, ymin, ymax, inclusive, inside the image.
     progress
@@ -251,6 +252,8 @@ def render(
 
     Raises
     ------
+    ValueError
+        When sparse rendering is asked for and impossible.
     DeviceError
         When a CUDA device is missing or fails.
     """
@@ -258,14 +261,18 @@ def render(
     job = with_one_ray(build_job(setup))
     check_finite(job)
     pixels = build_pixels(setup, roi)
-    out.fill(0.0)
     image = out.reshape(-1)
     devices = device.choose(device.requested(backend), evaluations(setup, pixels))
     why = None
     if precision == "single":
         why = why_double(setup, job, on_device=bool(devices))
         precision = "double" if why else precision
-    worker = _backend(setup, job, pixels, image, devices, precision)
+    cast, dense = sparse_choice.choose(setup, job, pixels, precision, bool(devices))
+    worker: Backend
+    if cast and dense is None:
+        worker = SparseBackend(setup, job, pixels, image, precision, cast)
+    else:
+        worker = _backend(setup, job, pixels, image, devices, precision)
     interpolate = setup.interpolate
     first = setup.flags.phi_carryover
     fell_out = None
@@ -311,6 +318,8 @@ def render(
         seconds=time.perf_counter() - started,
         out_of_range=fell_out,
         why_double=why,
+        why_dense=dense,
+        lit_fraction=cast.lit_fraction if cast else None,
     )
 
 

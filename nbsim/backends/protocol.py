@@ -110,6 +110,10 @@ class Result:
         interpolation off; None when that did not happen.
     why_double
         Why double precision was used although single was asked for; else None.
+    why_dense
+        Why every term was evaluated; None: only those of reflections that are lit.
+    lit_fraction
+        Forecast of the share of terms that are lit; None where it is not known.
     """
 
     image: np.ndarray
@@ -118,6 +122,8 @@ class Result:
     seconds: float
     out_of_range: tuple[int, int] | None
     why_double: str | None
+    why_dense: str | None = None
+    lit_fraction: float | None = None
 
     @functools.cached_property
     def omega_sum(self) -> float:

@@ -254,6 +254,7 @@ def after(
         "solid angle subtended by detector = %g steradian ( %g%% sphere)"
         % (solid_angle, sphere),
         f"rendered on {result.backend}",
+        *_light(result),
         f"writing {output.floatfile} as {result.image.size} 4-byte floats",
         "max_I = %g  at %g %g" % (stats.max_I, *_peak_position(images, setup)),
         "mean= %g rms= %g rmsd= %g" % (stats.mean, stats.rms, stats.rmsd),
@@ -276,6 +277,13 @@ def after(
         if path is not None:
             lines.append(f"writing {path} as a picture")
     return lines
+
+
+def _light(result: Result) -> Iterator[str]:
+    """Yield how much was evaluated, where that was not everything."""
+    if result.why_dense is None and result.lit_fraction is not None:
+        lit = 100.0 * result.lit_fraction
+        yield "sparse rendering: about %g%% of all terms are lit" % lit
 
 
 def _peak_position(images: Images, setup: Setup) -> tuple[float, float]:

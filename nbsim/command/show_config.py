@@ -65,7 +65,28 @@ def _run(command: CommandLine[Simulation]) -> Section:
         "precision": command.output.precision,
         "device": command.output.device,
         "threads": command.output.threads,
+        **_rendering(command),
         "inputs": dict(command.inputs),
+    }
+
+
+def _rendering(command: CommandLine[Simulation]) -> Section:
+    """Return whether all is evaluated or only what is lit, and why."""
+    from ..backends import driver, sparse_choice
+
+    setup, output = command.simulation.setup, command.output
+    why, lit_fraction = sparse_choice.why_dense(setup), None
+    on_device = str(output.device).startswith("cuda")
+    if why is None or setup.sparse == "on" or setup.spot_cutoff > 0.0:
+        job, pixels = driver.build_job(setup), driver.build_pixels(setup, setup.bounds)
+        cast, why = sparse_choice.choose(
+            setup, job, pixels, output.precision, on_device
+        )
+        lit_fraction = cast and cast.lit_fraction
+    return {
+        "rendering": "sparse" if why is None else "dense",
+        "rendering_reason": why,
+        "lit_fraction": lit_fraction,
     }
 
 

@@ -44,8 +44,13 @@ def geometry_record(setup: Setup) -> dict[str, Any]:
 
 def smv_header(setup: Setup, adc_offset: float) -> dict[str, str]:
     """Return the header of the integer and noise images as text."""
-    record = {**geometry_record(setup), "ADC_OFFSET": adc_offset}
+    record = {**geometry_record(setup), **_left_out(setup), "ADC_OFFSET": adc_offset}
     return {key: _header_text(value) for key, value in record.items()}
+
+
+def _left_out(setup: Setup) -> dict[str, Any]:
+    """Return what an image lacks, of each reflection's peak; nothing where it is whole."""
+    return {"SPOT_CUTOFF": setup.spot_cutoff} if setup.spot_cutoff > 0.0 else {}
 
 
 def _header_text(value: Any) -> str:
@@ -77,5 +82,6 @@ def metadata(
         "SIZE2": setup.geometry.spixels,
         **geometry_record(setup),
         "pixel_size_mm": setup.geometry.pixel_size * 1000.0,
+        **_left_out(setup),
     }
     return record if adc_offset is None else {**record, "ADC_OFFSET": adc_offset}

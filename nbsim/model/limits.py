@@ -186,5 +186,6 @@ BOUNDS = {
     "sampling": {
         "oversample": COUNT,
         "dmin_A": Bounds(unit="Angstrom", low=0, high=1e6),
+        "spot_cutoff": Bounds(low=0, high=0.5),
     },
 }

@@ -35,12 +35,14 @@ __all__ = [
     "Detector",
     "Goniometer",
     "SHAPES",
+    "SPARSE",
     "Sampling",
     "StructureFactors",
 ]
 
 SHAPES = ("square", "round", "gauss", "tophat")
 CONVENTIONS = ("mosflm", "xds", "adxv", "denzo", "dials", "custom")
+SPARSE = ("auto", "on", "off")
 #: Fluence for which a pixel's value is F^2 times geometry, photons/m^2.
 DEFAULT_FLUENCE = 125932015286227086360700780544.0
 
@@ -420,6 +422,12 @@ class Sampling:
         Tricubic interpolation of F on or off; None: on when any of Na, Nb, Nc <= 2.
     phi_carryover
         Reproduce the stale orientation of a one-thread C run at phi = 0.
+    sparse
+        Whether an image of Gaussian or top-hat spots is rendered from its reflections,
+        without what is dark: "auto" where that takes less time, "on" or "off". The image
+        is the same to the last bit.
+    spot_cutoff
+        What is below this fraction of a reflection's peak is left out; 0: nothing.
     """
 
     oversample: int = 0
@@ -429,8 +437,16 @@ class Sampling:
     dmin_A: float = 0.0
     interpolate: bool | None = None
     phi_carryover: bool = False
+    sparse: str = "auto"
+    spot_cutoff: float = 0.0
 
     def __post_init__(self) -> None:
         _numbers(self, "sampling")
+        validate.choice("sparse", self.sparse, SPARSE)
+        if self.sparse == "off" and self.spot_cutoff > 0.0:
+            raise ValueError(
+                f"spot_cutoff {self.spot_cutoff:g}: expected 0 with sparse off, which "
+                "evaluates everything"
+            )
         _flags(self, "oversample_thick oversample_polar oversample_omega")
         _flags(self, "interpolate phi_carryover")

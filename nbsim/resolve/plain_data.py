@@ -183,5 +183,7 @@ def _sampling(experiment: Experiment, setup: Setup) -> Section:
         "oversample_omega": setup.flags.oversample_omega,
         "corrections": "of every ray" if setup.physical else "of the first ray",
         "dmin_A": sampling.dmin_A or None,
+        "sparse": sampling.sparse,
+        "spot_cutoff": sampling.spot_cutoff or None,
         "steps_per_pixel_and_layer": setup.steps,
     }

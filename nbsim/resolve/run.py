@@ -74,6 +74,8 @@ class Setup:
         Kahn factor.
     dmin
         Resolution limit, m; 0: none.
+    sparse, spot_cutoff
+        See `Sampling`.
     bounds
         Pixels to render: xmin, xmax, ymin, ymax, inclusive, inside the image.
     mask
@@ -114,6 +116,8 @@ class Setup:
     fudge: float
     polarization: float
     dmin: float
+    sparse: str
+    spot_cutoff: float
     cell: Cell
     sources: Sources
     phi: Steps
@@ -400,6 +404,8 @@ def resolve(experiment: Experiment) -> Setup:
         fudge=crystal.fudge,
         polarization=beam.polarization,
         dmin=sampling.dmin_A * 1e-10,
+        sparse=sampling.sparse,
+        spot_cutoff=sampling.spot_cutoff,
         cell=cell,
         sources=sources,
         phi=phi,

@@ -27,6 +27,7 @@ from nbsim.tools.benchmark.measure import (
 )
 from nbsim.tools.benchmark.workloads import (
     CUDA_WORKLOADS,
+    SPARSE_WORKLOADS,
     WORKLOADS,
     Workload,
     chosen_workloads,
@@ -106,6 +107,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="instead, what the time before the first pixel is spent on",
     )
     add(
+        "--sparse",
+        action="store_true",
+        help=(
+            "instead, sparse rendering beside the dense kernel, whose bytes it must "
+            "give, and beside the C program on a tenth of the domains; workloads: "
+            f"{', '.join(w.name for w in SPARSE_WORKLOADS)}"
+        ),
+    )
+    add(
         "--memory",
         action="store_true",
         help="instead, the most memory that images of several sizes take",
@@ -133,6 +143,8 @@ def _run(words: list[str]) -> int:
     if cuda and not (options.startup or options.memory):
         return _run_cuda(options, words)
     options.precision = options.precision or PRECISIONS[0]
+    if options.sparse:
+        return _run_sparse(options, words)
     if options.startup or options.memory:
         return _run_mode(options, words)
     workloads = chosen_workloads(options.workloads)
@@ -174,6 +186,35 @@ def _run(words: list[str]) -> int:
         }
         write_json(Path(options.json), content)
     return DIVERGED if any(row["problem"] for row in rows) else 0
+
+
+def _run_sparse(options: argparse.Namespace, words: list[str]) -> int:
+    from nbsim.tools.benchmark.sparse import (
+        measure_sparse,
+        sparse_content,
+        sparse_lines,
+    )
+
+    c = _programs(options)[0] if options.c_bin else None
+    rows = measure_sparse(
+        c,
+        options.workloads,
+        quick=options.quick,
+        threads=options.threads,
+        repeat=options.repeat,
+        timeout=options.timeout,
+        progress=progress,
+    )
+    for line in [*_heading(options, _peaks(options.threads)), "", *sparse_lines(rows)]:
+        print(line)
+    if options.json:
+        content = {
+            "run": run_metadata(NAME, words),
+            "environment": environment(),
+            "rows": sparse_content(rows),
+        }
+        write_json(Path(options.json), content)
+    return DIVERGED if any(row.problem for row in rows) else 0
 
 
 def _check(options: argparse.Namespace) -> None:

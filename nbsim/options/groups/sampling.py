@@ -63,6 +63,27 @@ OPTIONS = group(
         c="dmin",
     ),
     option(
+        "sparse",
+        "Render Gaussian and top-hat spots from the reflections, without evaluating "
+        "what is dark: the same image to the last bit, many times faster where little "
+        "is lit. auto: where that takes less time. on: always, or say why it cannot "
+        "be. off: evaluate everything.",
+        choice("the rendering", "auto", "on", "off"),
+        sets=("sampling", "sparse"),
+        default="auto",
+        prefixes=(),
+    ),
+    option(
+        "spot_cutoff",
+        "Leave out what is below this fraction of a reflection's own peak, 1e-12 for "
+        "instance; 0 leaves out only what a float image cannot show. Gaussian spots "
+        "only, a top-hat has none of it; needs sparse rendering.",
+        number("FRACTION", "the cutoff"),
+        sets=("sampling", "spot_cutoff"),
+        default="0",
+        prefixes=(),
+    ),
+    option(
         "model",
         "c: the arithmetic of nanoBragg.c with its oddities. physical: the same "
         "experiment with its mistakes put right, see docs/physics.md.",
