@@ -16,7 +16,7 @@ def hkl_text(seed):
     )
 
 
-def crystal_words(rng):
+def crystal_words(rng, physical):
     size = rng.choice([15, 30, 60, 120])
     cell = [round(size * rng.uniform(0.5, 1.6), 3) for _ in range(3)]
     angles = [90, 90, 90]
@@ -29,10 +29,10 @@ def crystal_words(rng):
     )
     yield (rng.choice(["-gauss_xtal", "-gauss_xtal", "-tophat_spots"]),)
     kind = rng.random()
-    # Spots of a crystal of that size, about; any other; nanoBragg's own.
-    size = (cell[0] * cell[1] * cell[2]) ** (1 / 3)
+    # Spots of a crystal of that size, about; any other; the model's own.
+    own = 1.0 if physical else ((cell[0] * cell[1] * cell[2]) ** (1 / 3) / N**2) ** 2
     if kind < 0.7:
-        yield "-fudge", "%.4g" % ((size / N**2) ** 2 * 10 ** rng.uniform(-0.5, 1.5))
+        yield "-fudge", "%.4g" % (own * 10 ** rng.uniform(-0.5, 1.5))
     elif kind < 0.8:
         yield "-fudge", "%.4g" % 10 ** rng.uniform(-3, 1)
     yield "-misset", *(round(rng.uniform(-180, 180), 2) for _ in range(3))
@@ -46,10 +46,11 @@ def detector_words(rng):
     yield "-detpixels_y", rng.choice([1, 17, 32, 48, 70])
     yield "-pixel", round(10 ** rng.uniform(-1.2, 0.3), 3)
     yield "-distance", round(10 ** rng.uniform(0.9, 2.3), 2)
-    if rng.random() < 0.4:
-        yield "-twotheta", round(
-            rng.choice([rng.uniform(-30, 30), rng.uniform(80, 170)]), 2
-        )
+    if rng.random() < 0.3:
+        yield "-twotheta", round(rng.uniform(-30, 30), 2)
+    elif rng.random() < 0.2:
+        # About the crystal: about the beam it would turn behind it.
+        yield "-xds", "-twotheta", round(rng.uniform(80, 170), 2)
     if rng.random() < 0.4:
         yield "-detector_rotx", round(rng.uniform(-30, 30), 2)
         yield "-detector_roty", round(rng.uniform(-30, 30), 2)
@@ -68,7 +69,7 @@ def detector_words(rng):
         yield ("-point_pixel",)
 
 
-def run_words(rng, hkl):
+def run_words(rng, physical, hkl):
     yield "-lambda", round(rng.uniform(0.7, 2), 4)
     if rng.random() < 0.4:
         yield "-phi", rng.choice([0, 10]), "-osc", round(10 ** rng.uniform(-1, 0.7), 2)
@@ -93,20 +94,28 @@ def run_words(rng, hkl):
         yield "-polar", round(rng.uniform(-1, 1), 2)
     if rng.random() < 0.2:
         yield "-fluence", "%.3g" % 10 ** rng.uniform(10, 35)
-    if rng.random() < 0.1:
-        yield ("-phi_carryover",)
     if rng.random() < 0.4:
         yield "-hkl", hkl, "-default_F", rng.choice([0, 0, 7]), "-nointerpolate"
     else:
         yield "-default_F", rng.choice([100, 1, 1e4])
     if rng.random() < 0.2:
         yield "-precision", "single"
+    if physical:
+        yield "-model", "physical"
+    elif rng.random() < 0.1:
+        yield ("-phi_carryover",)
 
 
 def words_of(rng, hkl):
     """Return a command line."""
     words = []
-    for part in (crystal_words(rng), detector_words(rng), run_words(rng, hkl)):
+    physical = rng.random() < 0.35
+    parts = (
+        crystal_words(rng, physical),
+        detector_words(rng),
+        run_words(rng, physical, hkl),
+    )
+    for part in parts:
         for group in part:
             words += [str(word) for word in group]
     if rng.random() < 0.25:

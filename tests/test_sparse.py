@@ -4,20 +4,17 @@
 The dense kernel is tied to the C program and to plain Python elsewhere.
 """
 
-import ctypes
 import dataclasses
 import functools
 import random
-import signal
-import threading
 
 import numpy as np
 import pytest
-from nbsim import Crystal, Sampling, Simulation
-from nbsim.backends import driver, sparse, sparse_choice
-from nbsim.backends.c_threads import on_threads
-from nbsim.kernels.cpu import sparse_band
 from random_lines import hkl_text, words_of
+
+from nbsim import Crystal, Sampling, Simulation
+from nbsim.backends import apart, driver, sparse, sparse_choice
+from nbsim.kernels.cpu import sparse_band
 
 LINES, PER_TEST = 560, 40
 #: A crystal whose spots of about ten pixels leave most of a detector dark.
@@ -68,6 +65,11 @@ def test_random_command_lines(first, hkl):
         rng = random.Random(seed)
         words = words_of(rng, hkl)
         simulation = Simulation.from_args(words)
+        try:
+            simulation.setup
+        except ValueError as error:
+            assert "behind the crystal" in str(error)
+            continue
         if rng.random() < 0.15:
             drawn = np.random.default_rng(seed).random(simulation.detector.shape)
             mask = (drawn < 0.7).astype(np.uint16)
@@ -106,6 +108,9 @@ def test_random_command_lines(first, hkl):
         "-fudge 1e-300",
         "-fluence 1e200",
         "-fluence 0",
+        "-model physical -fudge 1",
+        "-model physical -fudge 1 -water 5 -dispersion 2 -dispsteps 3 -dmin 2",
+        "-model physical -fudge 1 -hdivrange 3 -hdivsteps 8 -polar 0.9 -oversample 2",
     ],
 )
 def test_traps(words):
@@ -253,24 +258,18 @@ def test_tile_and_strips():
     assert strips == 64 and sparse_band.BAND.isalignedstruct
 
 
-def test_interrupt_stops_the_threads():
-    """Ctrl-C while the threads work: they see it and end, then it is raised."""
-    stop, ended = np.zeros(1, np.int64), []
-    kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_can_end_it(monkeypatch, threads):
+    """As Ctrl-C does: what the progress function raises comes back soon."""
+    monkeypatch.setattr(apart, "INTERVAL", 0.01)
 
-    def work(address, number):
-        waited = threading.Event()
-        for _ in range(3000):
-            if stop[0]:
-                break
-            waited.wait(0.01)
-        ended.append(number)
-        return 0
+    def interrupt(fraction):
+        seen.append(fraction)
+        if len(seen) > 2:
+            raise KeyboardInterrupt
 
-    function = kind(work)
-    address = ctypes.cast(function, ctypes.c_void_p).value
-    main = threading.main_thread().ident
-    threading.Timer(0.2, signal.pthread_kill, [main, signal.SIGINT]).start()
+    line = SPOTS + "-detpixels 2000 -mosaic 0.5 -mosaic_domains 1500"
+    simulation, seen = sampled(Simulation.from_args(line), sparse="on"), []
     with pytest.raises(KeyboardInterrupt):
-        on_threads(address, [stop.ctypes.data], 3, stop)
-    assert stop[0] == 1 and sorted(ended) == [0, 1, 2]
+        simulation.run(backend="cpu", threads=threads, progress=interrupt)
+    assert seen[-1] < 1.0

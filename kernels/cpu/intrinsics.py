@@ -204,7 +204,7 @@ def record_at(typing_context, pointer, index):
 
 @intrinsic
 def prefetch(typing_context, pointer, index):
-    """Ask for what is so many elements further on from a pointer; it may be anywhere."""
+    """Ask for what is so many elements further on from a pointer."""
 
     def codegen(context, builder, signature, arguments):
         byte, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)

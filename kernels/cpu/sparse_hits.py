@@ -9,8 +9,8 @@ direction d (a unit vector) is within radius r of the reflection when
 - they are the cone about p = i + lambda q with |p| sin(alpha) = S,
   S^2 = rho^2 - ((D - rho^2) / 2)^2.
 
-D = lambda^2 |q|^2 + 2 lambda i.q is linear in four numbers of a view, and |q|^2 does not
-depend on the orientation: a group of views has an interval for each number.
+D = lambda^2 |q|^2 + 2 lambda i.q is linear in four numbers of a view, and |q|^2 does
+not depend on the orientation: a group of views has an interval for each number.
 """
 
 import math
@@ -79,8 +79,8 @@ def _listed_F_sqr(h, k, l, lookup, table):
 def view_numbers(view, band, out):
     """Fill in the numbers of a view.
 
-    lambda^2 and 2 lambda i . (a*, b*, c*); then, for x, y and z of the detector's frame,
-    i and lambda (a*, b*, c*).
+    lambda^2 and 2 lambda i . (a*, b*, c*); then, for x, y and z of the detector's
+    frame, i and lambda (a*, b*, c*).
     """
     source = view // band.orientations
     ray = pointer_to(band.rays_at + 8 * RAY_NUMBERS * source, np.float64)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Render the lit pixels of tiles from the tiles' lists: `sparse_band` has the overview.
 
-pixel tile -> sensor layer -> subpixel -> the list, in the order source -> phi -> domain:
-the nest of `tiles.render_tile`, whose geometry and rows of numbers these are, without
+pixel tile -> sensor layer -> subpixel -> the list, in the order source -> phi ->
+domain: the nest of `tiles.render_tile`, whose geometry and rows of numbers these are, without
 what is dark.
 """
 
@@ -67,9 +67,10 @@ LIT_LOOP = np.dtype(
 
 @lanes
 def pixels_of(first, last, corner, subpixels, sub, pixels):
-    """Return which pixels of a tile have their `sub`-th subpixel between two, inclusive.
+    """Return which pixels of a tile have a subpixel between two, inclusive.
 
-    `corner` is the tile's first pixel, `pixels` how many it has this way.
+    `sub` is its number within a pixel, `corner` the tile's first pixel, `pixels` how
+    many it has this way.
     """
     if subpixels == 1:
         return max(first - corner, 0), min(last - corner, pixels - 1)
@@ -105,11 +106,9 @@ def lit_strips(hits, entries, n, x0, y0, columns, rows, subpixels):
 @lanes
 def place_strips(tile, lit, x0, y0, xmin, ymin):
     """Fill in pixel numbers of the lit strips, one after the other; return how many."""
-    fast, slow, total = (
-        advanced(tile, FAST),
-        advanced(tile, SLOW),
-        advanced(tile, TOTAL),
-    )
+    fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
+    total, sums = advanced(tile, TOTAL), advanced(tile, RAY_SUM)
+    capture, keep = advanced(tile, CAPTURE), advanced(tile, KEEP)
     strips = pointer_to(advanced(tile, STRIPS), np.int64)
     n = 0
     for strip in range(TILE // STRIP):

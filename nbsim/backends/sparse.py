@@ -271,7 +271,7 @@ class SparseBackend:
         return pixels.xmin, pixels.xmin + pixels.width - 1, ymin, ymax
 
     def _open(self, start: int, stop: int) -> tuple[int, int]:
-        """Begin with some ranks; return how many rows and columns of pixels they touch."""
+        """Begin with some ranks; return the rows and columns of pixels they touch."""
         pixels, band = self._pixels, self._band
         xmin, xmax, ymin, ymax = self._bounds = self._bounds_of(start, stop)
         band["xmin"], band["xmax"] = xmin, xmax

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -155,7 +155,7 @@ def forecast(
     setup: Setup,
     job: Job,
     pixels: Pixels,
-    shape: tuple,
+    shape: Any,
     factor: float,
     precision: str,
 ) -> Forecast | str:

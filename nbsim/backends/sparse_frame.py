@@ -45,7 +45,9 @@ class Frame:
         self._corners = []
         for layer in (0, det.detector_thicksteps - 1):
             depth = (layer + det.layer_offset) * det.detector_thickstep
-            self._corners.append(self.axes @ (det.pix0_vector + depth * det.odet_vector))
+            self._corners.append(
+                self.axes @ (det.pix0_vector + depth * det.odet_vector)
+            )
 
     def layers(self, xmin: int, ymin: int) -> np.ndarray:
         """Return what makes subpixels of directions; see `sparse_band.BAND`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The compiled functions of sparse rendering, and what they are given for a whole run."""
+"""The compiled functions of sparse rendering, and what they are given for a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Functions(NamedTuple):
 def _functions(
     shape: Any, lookup: Any, guard: Any, table: np.dtype, run: np.dtype
 ) -> Functions:
-    """Compile for types: numba's of the named tuples, numpy's of table and run record."""
+    """Compile for types: numba's of named tuples, numpy's of table and run record."""
     from numba import float32, float64, from_dtype, int64
     from numba.core.types import CPointer
 

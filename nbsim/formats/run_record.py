@@ -49,7 +49,7 @@ def smv_header(setup: Setup, adc_offset: float) -> dict[str, str]:
 
 
 def _left_out(setup: Setup) -> dict[str, Any]:
-    """Return what an image lacks, of each reflection's peak; nothing where it is whole."""
+    """Return what an image lacks, of each reflection's peak; {}: nothing."""
     return {"SPOT_CUTOFF": setup.spot_cutoff} if setup.spot_cutoff > 0.0 else {}
 
 

@@ -424,8 +424,8 @@ class Sampling:
         Reproduce the stale orientation of a one-thread C run at phi = 0.
     sparse
         Whether an image of Gaussian or top-hat spots is rendered from its reflections,
-        without what is dark: "auto" where that takes less time, "on" or "off". The image
-        is the same to the last bit.
+        without what is dark: "auto" where that takes less time, "on" or "off". The
+        image is the same to the last bit.
     spot_cutoff
         What is below this fraction of a reflection's peak is left out; 0: nothing.
     """

@@ -27,7 +27,6 @@ from nbsim.tools.benchmark.measure import (
 from nbsim.tools.benchmark.workloads import (
     ONE_PIXEL,
     SPARSE_WORKLOADS,
-    Workload,
     chosen_workloads,
     command_options,
     input_folder,

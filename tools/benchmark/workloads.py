@@ -201,8 +201,8 @@ CUDA_WORKLOADS = (
 # Spots of about a pixel on a detector of 6.2 million pixels. The fudge makes them those
 # of a crystal of that size; nanoBragg's own are N/a times narrower.
 PILATUS = (
-    f"{TETRAGONAL} -default_F 100 -distance 250 -detpixels_x 2463 -detpixels_y 2527 -pixel 0.172 "
-    "-oversample 1"
+    f"{TETRAGONAL} -default_F 100 -distance 250 -detpixels_x 2463 -detpixels_y 2527 "
+    "-pixel 0.172 -oversample 1"
 )
 N50, N20 = "-N 50 -gauss_xtal", "-N 20 -gauss_xtal"
 # From 5 degrees: C leaves the crystal where it was at steps with phi = 0.
