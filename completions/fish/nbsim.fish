@@ -51,7 +51,7 @@ function _shtab_nbsim_using
 end
 
 set -g _shtab_nbsim_commands
-set -g _shtab_nbsim_opts_with_value -4stol -F000 -F_scale -MW -N -Na -Nb -Nc -ORGX -ORGY -Q -Xbeam -Xclose -Ybeam -Yclose -adc -adcoffset -add_B -beam_vector -beamsize -bsol -cell -close_distance -default_F -density -detector_abs -detector_absorb -detector_rotx -detector_roty -detector_rotz -detector_thick -detector_thicksteps -detpixels -detpixels_f -detpixels_s -detpixels_x -detpixels_y -detsize -detsize_f -detsize_s -device -dispersion -dispsteps -distance -divergence -divsteps -dmin -dump -energy -example -exposure -fdet_vector -floatfile -floatimage -fluence -flux -fprime -fprime_file -fudge -hdivrange -hdivstep -hdivsteps -height -hkl -img -intfile -intimage -ksol -lambda -mask -mat -matrix -misset -misset_seed -model -molecular_weight -mosaic -mosaic_domains -mosaic_seed -mosaic_spread -mosaicity -mtz -mtz_label -noisefile -noiseimage -odet_vector -osc -oversample -pdb -pgmfile -pgmimage -pgmscale -phi -phistep -phisteps -pivot -pix0_vector -pix0_vector_mm -pixel -polar -polar_vector -precision -preview -preview_color -preview_colour -preview_noise -preview_rings -preview_scale -printout_pixel -roi -sample_density -sample_height -sample_size -sample_thick -sample_width -sample_x -sample_y -sample_z -samplesize -scale -sdet_vector -seed -show_config -sourcefile -sparse -spectrum -spindle_axis -spot_cutoff -stol -stolout -thicksteps -threads -tifffile -trace_file -trace_format -trace_pixel -twotheta -twotheta_axis -vdivrange -vdivstep -vdivsteps -water -wave -wavelength -width -xtal_height -xtal_size -xtal_thick -xtal_width -xtal_x -xtal_y -xtal_z -xtalsize
+set -g _shtab_nbsim_opts_with_value -4stol -F000 -F_scale -MW -N -Na -Nb -Nc -ORGX -ORGY -Q -Xbeam -Xclose -Ybeam -Yclose -adc -adcoffset -add_B -background -background_MW -background_density -background_file -background_units -beam_vector -beamsize -beamstop -bits -bsol -calib_seed -calibration -cell -close_distance -default_F -density -detector_abs -detector_absorb -detector_preset -detector_rotx -detector_roty -detector_rotz -detector_thick -detector_thicksteps -detpixels -detpixels_f -detpixels_s -detpixels_x -detpixels_y -detsize -detsize_f -detsize_s -device -dispersion -dispsteps -distance -divergence -divsteps -dmin -dump -energy -example -exposure -fdet_vector -flicker -floatfile -floatimage -fluence -flux -fprime -fprime_file -fudge -gain -hdivrange -hdivstep -hdivsteps -height -hkl -img -intfile -intimage -ksol -lambda -mask -mat -matrix -misset -misset_seed -model -molecular_weight -mosaic -mosaic_domains -mosaic_seed -mosaic_spread -mosaicity -mtz -mtz_label -noise_generator -noisefile -noiseimage -odet_vector -osc -oversample -pdb -pgmfile -pgmimage -pgmscale -phi -phistep -phisteps -pivot -pix0_vector -pix0_vector_mm -pixel -polar -polar_vector -precision -preview -preview_color -preview_colour -preview_noise -preview_rings -preview_scale -printout_pixel -psf -psf_fwhm -psf_radius -psf_size -psf_width -readnoise -readout_noise -roi -sample_density -sample_height -sample_size -sample_thick -sample_width -sample_x -sample_y -sample_z -samplesize -saturation -scale -sdet_vector -seed -show_config -sourcefile -sparse -spectrum -spindle_axis -spot_cutoff -stol -stolout -thicksteps -threads -tifffile -trace_file -trace_format -trace_pixel -twotheta -twotheta_axis -vdivrange -vdivstep -vdivsteps -water -wave -wavelength -width -xtal_height -xtal_size -xtal_thick -xtal_width -xtal_x -xtal_y -xtal_z -xtalsize
 
 complete -c nbsim -e
 complete -c nbsim -f
@@ -175,10 +175,28 @@ complete -c nbsim -n _shtab_nbsim_using -o sparse -xka "auto on off" -d 'Render 
 complete -c nbsim -n _shtab_nbsim_using -o spot_cutoff -x -d 'Leave out what is below this fraction of a reflection'"'"'s own peak, 1e-12 for instance; 0 leaves out only what a float image cannot show'
 complete -c nbsim -n _shtab_nbsim_using -o model -xka "c physical" -d c
 complete -c nbsim -n _shtab_nbsim_using -o water -x -d 'Add the even background of a cube of water with this edge'
+complete -c nbsim -n _shtab_nbsim_using -o background -xka "(__fish_complete_path (commandline -ct))" -d 'Add the scattering of an amorphous material, which is that long along the beam'
+complete -c nbsim -n _shtab_nbsim_using -o background_density -x -d 'Density of the -background before it'
+complete -c nbsim -n _shtab_nbsim_using -o background_MW -x -d 'Molecular weight of the -background before it'
+complete -c nbsim -n _shtab_nbsim_using -o background_units -xka "stol 4stol Q" -d 'What the first column of the table of the -background before it is'
+complete -c nbsim -n _shtab_nbsim_using -o background_file -xka "(__fish_complete_path (commandline -ct))" -d 'Write the sum of all backgrounds by itself, photons per pixel as raw 4-byte floats'
 complete -c nbsim -n _shtab_nbsim_using -o seed -x -d 'Seed of the photon noise'
 complete -c nbsim -n _shtab_nbsim_using -o mosaic_seed -x -d 'Seed of the mosaic domains'
 complete -c nbsim -n _shtab_nbsim_using -o misset_seed -x -d 'Seed of -misset random'
 complete -c nbsim -n _shtab_nbsim_using -o nonoise -d 'Do not make the image with photon noise'
+complete -c nbsim -n _shtab_nbsim_using -o detector_preset -xka "eiger2_1m eiger2_4m eiger2_9m eiger2_16m pilatus3_1m pilatus3_2m pilatus3_6m jungfrau_4m rayonix_mx300hs" -d 'A detector by name'
+complete -c nbsim -n _shtab_nbsim_using -o beamstop -x -d 'Radius of the shadow of a beam stop around the direct beam, and the direction that its arm comes from, counted from the fast axis to the slow one'
+complete -c nbsim -n _shtab_nbsim_using -o gain -x -d 'Detector units per photon'
+complete -c nbsim -n _shtab_nbsim_using -o readout_noise -o readnoise -x -d 'Width of the noise of the electronics'
+complete -c nbsim -n _shtab_nbsim_using -o flicker -x -d 'Relative width of the source'"'"'s fluctuation'
+complete -c nbsim -n _shtab_nbsim_using -o calibration -x -d 'Relative width of the pixels'"'"' factors'
+complete -c nbsim -n _shtab_nbsim_using -o calib_seed -x -d 'Seed of -calibration'
+complete -c nbsim -n _shtab_nbsim_using -o psf -xka "gauss fiber none" -d 'Point spread'
+complete -c nbsim -n _shtab_nbsim_using -o psf_fwhm -o psf_size -o psf_width -x -d 'Full width at half maximum of the point spread'
+complete -c nbsim -n _shtab_nbsim_using -o psf_radius -x -d 'Cut the point spread off at this distance; 0 chooses automatically in model c, and does not cut in model physical'
+complete -c nbsim -n _shtab_nbsim_using -o bits -x -d 'Bits of the noise image'"'"'s integers, 16 or 32'
+complete -c nbsim -n _shtab_nbsim_using -o saturation -x -d 'Counts above the zero level beyond which a pixel does not go'
+complete -c nbsim -n _shtab_nbsim_using -o noise_generator -xka "c philox" -d 'Random numbers of the noise'
 complete -c nbsim -n _shtab_nbsim_using -o floatfile -o floatimage -xka "(__fish_complete_path (commandline -ct))" -d 'Photons per pixel as raw 4-byte floats; as a 32-bit floating-point TIFF if the name ends in .tif or .tiff'
 complete -c nbsim -n _shtab_nbsim_using -o intfile -o intimage -xka "(__fish_complete_path (commandline -ct))" -d 'Scaled image without noise, SMV format; 16-bit TIFF if the name ends in .tif or .tiff'
 complete -c nbsim -n _shtab_nbsim_using -o noisefile -o noiseimage -xka "(__fish_complete_path (commandline -ct))" -d 'Image with photon noise, SMV format; 16-bit TIFF if the name ends in .tif or .tiff'

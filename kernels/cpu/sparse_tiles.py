@@ -2,8 +2,8 @@
 """Render the lit pixels of tiles from the tiles' lists: `sparse_band` has the overview.
 
 pixel tile -> sensor layer -> subpixel -> the list, in the order source -> phi ->
-domain: the nest of `tiles.render_tile`, whose geometry and rows of numbers these are, without
-what is dark.
+domain: the nest of `tiles.render_tile`, whose geometry and rows of numbers these are,
+without what is dark.
 """
 
 import numpy as np
