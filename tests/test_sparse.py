@@ -149,7 +149,7 @@ def test_borders_of_groups(monkeypatch, group, threads):
     assert compare_line(MOSAIC, threads=threads).tobytes() == mosaic_image().tobytes()
 
 
-@pytest.mark.parametrize("share", [1, 3, 50])
+@pytest.mark.parametrize("share", [1, 3, 8])
 def test_borders_of_bands(monkeypatch, share):
     """Bands of some rows of tiles, down to single tiles that need more memory."""
     calls = []
@@ -199,8 +199,8 @@ def test_auto_chooses():
 @pytest.mark.parametrize(
     "words, reason",
     [
-        ("-square_xtal", "a square crystal's spots have no end"),
-        ("-round_xtal", "a round crystal's spots have no end"),
+        ("-square_xtal", "spots of a square crystal"),
+        ("-round_xtal", "spots of a round crystal"),
         ("-curved_det", "curved"),
         ("-oversample_omega", "running products"),
         ("-mosflm -twotheta 120", "from behind"),
@@ -248,7 +248,7 @@ def test_spot_cutoff():
 
 
 def test_tophat_has_nothing_to_cut():
-    simulation = Simulation.from_args(SPOTS + "-tophat_spots")
+    simulation = Simulation.from_args(SPOTS + "-tophat_spots -fudge 1e-5")
     image = sampled(simulation, spot_cutoff=1e-3).render(backend="cpu")
     assert image.any() and image.tobytes() == compare(simulation).tobytes()
 

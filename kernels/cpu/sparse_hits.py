@@ -326,11 +326,14 @@ def chunk_hits(chunk, band, thread, lookup, table):
     places = pointer_to(band.places_at + 4 * band.tiles * chunk, np.int32)
     for tile in range(band.tiles):
         places[tile] = 0
+    stop = pointer_to(band.stop_at, np.int64)
     groups = (band.views + band.group - 1) // band.group
     count = 0
     for group in range(
         groups * chunk // band.chunks, groups * (chunk + 1) // band.chunks
     ):
+        if stop[0] != 0:
+            return 0
         first = group * band.group
         n = min(band.group, band.views - first)
         for v in range(n):

@@ -312,13 +312,15 @@ class SparseBackend:
     def _render_band(
         self, loop: LitLoop, column: int, columns: int, row: int, rows: int
     ) -> bool:
-        """Render a band; return False where its hits take too much memory."""
+        """Render a band, or stop; return False where its hits take too much memory."""
         self._aim(column, columns, row, rows)
         band, tiles = self._band, columns * rows
         chunks = int(band["chunks"][0])
         places = self._buffer("places", chunks * tiles, np.int32).reshape(chunks, tiles)
         if not self._find(loop, chunks, tiles):
             return False
+        if self._stop[0]:  # not all were found
+            return True
         start = self._buffer("start", tiles + 1, np.int64)
         ends = np.cumsum(places.T, dtype=np.int64).reshape(tiles, chunks)
         entries = int(ends[-1, -1])
@@ -359,7 +361,7 @@ class SparseBackend:
             self._buffer("reflections", self._threads * REFLECTION_ROWS * places, float)
             self._buffer("flags", self._threads * places // BLOCK, np.uint8)
             self._call(loop.functions.find_hits, loop.lookup, loop.table)
-            worst = counts.min()
+            worst = 0 if self._stop[0] else counts.min()
             if worst == TOO_MANY_REFLECTIONS:
                 self._reflections *= 3
             elif worst == TOO_MANY_HITS and tiles == 1:

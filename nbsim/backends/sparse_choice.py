@@ -137,7 +137,7 @@ def why_dense(setup: Setup) -> str | None:
     """Return why a run cannot be rendered from its reflections; None: it can."""
     flags = setup.flags
     if setup.shape not in ("gauss", "tophat"):
-        return f"a {setup.shape} crystal's spots have no end"
+        return f"spots of a {setup.shape} crystal have no end"
     if setup.structure_factors.spectral is not None:
         return "structure factors follow the energy"
     if flags.curved:
