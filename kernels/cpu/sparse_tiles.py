@@ -180,25 +180,17 @@ def weigh_ray(tile, strips_lit, source, n, band, run, loop):
                 break
             end += STRIP
             strip += 1
-        geometry.ray_weights(
+        geometry.add_rays(
             advanced(tile, DX + first),
             advanced(tile, DY + first),
             advanced(tile, DZ + first),
-            advanced(tile, OMEGA + first),
-            advanced(tile, CAPTURE + first),
+            advanced(tile, WEIGHT + first),
             ray,
             E_in,
             B_in,
             rays[5],
-            end - first,
-            run,
-            advanced(tile, WEIGHT + first),
-        )
-        geometry.add_rays(
-            advanced(tile, RAY_SUM + first),
-            advanced(tile, WEIGHT + first),
-            advanced(tile, KEEP + first),
             loop.factor,
+            advanced(tile, RAY_SUM + first),
             end - first,
             run,
             advanced(tile, TOTAL + first),
@@ -300,11 +292,12 @@ def prepare_subpixel(tile, layer, sub, n, run):
         return
     distance = normal_distance(layer_depth(layer, run), run)
     airpath, omega = advanced(tile, AIRPATH), advanced(tile, OMEGA)
+    capture, weight = advanced(tile, CAPTURE), advanced(tile, WEIGHT)
     geometry.solid_angles(airpath, distance, n, run, omega)
     if run.detector_thick > 0.0:
         dx, dy, dz = advanced(tile, DX), advanced(tile, DY), advanced(tile, DZ)
-        capture = advanced(tile, CAPTURE)
         geometry.absorbed_fractions(layer, dx, dy, dz, n, run, capture)
+    geometry.subpixel_weights(omega, capture, n, weight)
 
 
 @lanes
