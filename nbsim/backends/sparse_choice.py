@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..resolve.vectors import cross, dot, unit
+from ..resolve.vectors import cross, dot, magnitude, unit
 from .cpu_arguments import SINGLE_SPOT_BITS, shape_arguments
 
 if TYPE_CHECKING:
@@ -189,12 +189,16 @@ def forecast(
     if not steepest > 0.0:
         return "the spots have no size"
     # Farther from a reflection than half the reciprocal cell, another one is nearer.
-    star = np.linalg.inv(cell).T
-    half_cell = 0.5 * max(
-        float(np.linalg.norm(star[0] + i * star[1] + j * star[2]))
+    # Plain Python: numpy takes longer for three numbers.
+    a, b, c = cell.tolist()
+    area_a, area_b, area_c = cross(b, c), cross(c, a), cross(a, b)
+    volume = abs(dot(a, area_a))
+    diagonals = (
+        [x + i * y + j * z for x, y, z in zip(area_a, area_b, area_c)]
         for i in (-1.0, 1.0)
         for j in (-1.0, 1.0)
     )
+    half_cell = 0.5 * max(map(magnitude, diagonals)) / volume
     radius = min(math.sqrt(bits / steepest), half_cell) * (1.0 + 1e-6)
     wavelengths = job.beam.wavelength
     shortest, longest = float(wavelengths.min()), float(wavelengths.max())
@@ -202,11 +206,10 @@ def forecast(
         return "the spots are too small"
     if not radius * longest * 1e10 < RHO_BOUNDS[1]:
         return "the spots are too large"
-    edge = math.sqrt(float((cell * cell).sum(axis=1).max()))
+    edge = max(map(magnitude, (a, b, c)))
     if edge * (2.0 / (shortest * 1e10) + radius) > LARGEST_INDEX:
         return f"there are indices above {LARGEST_INDEX:g}"
     det = job.det
-    volume = abs(float(np.linalg.det(cell)))
     lit = 4.0 / 3.0 * math.pi * radius**3 * volume
     views = len(wavelengths) * len(job.xtal.cell_vectors)
     solid = min(6.3, pixels.count * det.pixel_size**2 / distance**2)
