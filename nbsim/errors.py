@@ -23,3 +23,7 @@ class DeviceError(RuntimeError):
 
 class MissingLibraryError(OSError):
     """An optional library is not installed (exit status 1)."""
+
+
+class SeriesError(OSError):
+    """A series cannot be made or finished; what is whole is kept (exit status 1)."""

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -84,6 +84,45 @@ def _save(stream: Any, array: np.ndarray, description: str, resolution: dict) ->
         software=f"nbsim {__version__}",
         **resolution,
     )
+
+
+def write_tiff_stack(
+    path: str,
+    pages: Iterable[np.ndarray],
+    metadata: Mapping[str, Any],
+    pixel_bytes: int,
+) -> None:
+    """Write a multi-page file; the first page carries the metadata.
+
+    Parameters
+    ----------
+    path
+        Where; not replaced atomically, give a temporary name.
+    pages
+        Arrays (slow, fast) of one type, taken one at a time.
+    metadata
+        As for `write_tiff`, of all pages.
+    pixel_bytes
+        Of all pages together.
+    """
+    import tifffile
+
+    description = json.dumps(
+        {"schema": SCHEMA, **metadata}, allow_nan=False, default=_plain
+    )
+    resolution = _resolution(metadata.get("pixel_size_mm"))
+    big = _needs_bigtiff(pixel_bytes, len(description))
+    with tifffile.TiffWriter(path, bigtiff=big) as writer:
+        for number, page in enumerate(pages):
+            writer.write(
+                page,
+                contiguous=False,
+                photometric="minisblack",
+                description=description if number == 0 else None,
+                metadata=None,
+                software=f"nbsim {__version__}",
+                **resolution,
+            )
 
 
 def _needs_bigtiff(pixel_bytes: int, text_bytes: int) -> bool:

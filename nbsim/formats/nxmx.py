@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: MIT
+"""NXmx: HDF5 files of whole series, as Eiger detectors write them.
+
+Each oddity below is there for a reader that was tried (dxtbx, nxmx, fabio, and XDS's
+plugins neggia and durin): strings of fixed length with a byte to spare, one frame a
+chunk, pixel_mask in one piece, a sensor that is never of thickness 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..resolve.frames import mcstas_rotation, nearest_point
+from .recording import EPOCH, MASKED, SATURATION, Recording
+
+COMPRESSIONS = ("bslz4", "gzip", "none")
+VALUES = ("noise", "photons")
+#: Shortest translation that is written with a direction of its own, m.
+_NOWHERE = 1e-15
+
+
+def require_hdf5(what: str) -> Any:
+    """Return h5py.
+
+    Raises
+    ------
+    UsageError
+        When it is not installed.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise UsageError(
+            f"{what}: HDF5 files need h5py, pip install 'nbsim[hdf5]'"
+        ) from error
+    return h5py
+
+
+def has_bslz4() -> bool:
+    """Whether hdf5plugin, which has the filter, is installed."""
+    import importlib.util
+
+    return importlib.util.find_spec("hdf5plugin") is not None
+
+
+def choose_compression(asked: str | None, master: bool) -> tuple[str, str | None]:
+    """Return the compression, and a note when it is second best.
+
+    Parameters
+    ----------
+    asked
+        One of `COMPRESSIONS`; None: the best that is installed.
+    master
+        Whether the file is for XDS, whose neggia plugin aborts on gzip.
+
+    Raises
+    ------
+    UsageError
+        When bslz4 is asked for and cannot be had.
+    """
+    if asked == "bslz4" and not has_bslz4():
+        raise UsageError(
+            "-compression bslz4 needs hdf5plugin, pip install 'nbsim[bslz4]'"
+        )
+    if asked is not None:
+        return asked, None
+    if has_bslz4():
+        return "bslz4", None
+    note = "the better compression needs hdf5plugin, pip install 'nbsim[bslz4]'"
+    return ("none", f"not compressed: {note}") if master else ("gzip", None)
+
+
+def _filters(compression: str) -> dict[str, Any]:
+    if compression == "bslz4":
+        import hdf5plugin
+
+        return dict(hdf5plugin.Bitshuffle(nelems=0, cname="lz4"))
+    if compression == "gzip":
+        return {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+    return {}
+
+
+def stored(frame: np.ndarray, present: np.ndarray | None) -> np.ndarray:
+    """Return a frame as it is written: counts cut at saturation, masked ones marked.
+
+    Floats stay as they are: neggia and durin would take them for whole numbers, so
+    they never go into a master file.
+    """
+    if frame.dtype == np.float32:
+        return frame
+    counts = np.minimum(frame, SATURATION).astype(np.uint32)
+    return counts if present is None else np.where(present, counts, np.uint32(MASKED))
+
+
+@contextlib.contextmanager
+def data_file(
+    path: str,
+    count: int,
+    shape: tuple[int, int],
+    *,
+    dtype: Any,
+    compression: str,
+    first: int = 0,
+) -> Iterator[Callable[[int, np.ndarray], None]]:
+    """Yield a function that puts the i-th frame into /entry/data/data of a new file.
+
+    Parameters
+    ----------
+    path
+        Where; not replaced atomically, give a temporary name.
+    count
+        Frames.
+    shape
+        Pixels (slow, fast).
+    dtype
+        uint32 or float32.
+    compression
+        One of `COMPRESSIONS`.
+    first
+        Number of the first frame in the series, from 0.
+    """
+    h5py = require_hdf5(path)
+    with h5py.File(path, "w") as file:
+        entry = _group(file, "entry", "NXentry")
+        data = _group(entry, "data", "NXdata")
+        images = _images(data, "data", count, shape, dtype, compression)
+        images.attrs["image_nr_low"] = np.uint32(first + 1)
+        images.attrs["image_nr_high"] = np.uint32(first + count)
+        yield images.__setitem__
+
+
+def _images(
+    group: Any,
+    name: str,
+    count: int,
+    shape: tuple[int, int],
+    dtype: Any,
+    compression: str,
+) -> Any:
+    return group.create_dataset(
+        name,
+        (count, *shape),
+        dtype,
+        chunks=(1, *shape),
+        track_times=False,
+        **_filters(compression),
+    )
+
+
+def write_single(
+    path: str,
+    recording: Recording,
+    parts: Sequence[str],
+    *,
+    dtype: Any,
+    compression: str,
+) -> None:
+    """Write a whole series into one file, from data files of the same compression.
+
+    The compressed chunks are copied as they are. See `data_file` for `path`.
+    """
+    h5py = require_hdf5(path)
+    with h5py.File(path, "w") as file:
+        data = _describe(h5py, file, recording, dtype)
+        images = _images(
+            data, "data", recording.frames, recording.shape, dtype, compression
+        )
+        _copy_chunks(h5py, parts, "entry/data/data", images)
+
+
+def _copy_chunks(h5py: Any, parts: Sequence[str], name: str, images: Any) -> None:
+    at = 0
+    for part in parts:
+        with h5py.File(part, "r") as source:
+            chunks = source[name].id
+            for i in range(chunks.shape[0]):
+                mask, chunk = chunks.read_direct_chunk((i, 0, 0))
+                images.id.write_direct_chunk((at, 0, 0), chunk, mask)
+                at += 1
+
+
+def write_master(
+    path: str, recording: Recording, data_files: Sequence[tuple[str, int]], dtype: Any
+) -> None:
+    """Write the master file of data files that lie beside it.
+
+    Parameters
+    ----------
+    path
+        See `data_file`.
+    recording
+        The experiment.
+    data_files
+        Name without folder, and number of frames, of each data file.
+    dtype
+        uint32.
+    """
+    h5py = require_hdf5(path)
+    layout = h5py.VirtualLayout((recording.frames, *recording.shape), dtype)
+    with h5py.File(path, "w") as file:
+        data = _describe(h5py, file, recording, dtype)
+        at = 0
+        for number, (name, count) in enumerate(data_files, start=1):
+            data[f"data_{number:06d}"] = h5py.ExternalLink(name, "/entry/data/data")
+            source = h5py.VirtualSource(
+                name, "/entry/data/data", (count, *recording.shape)
+            )
+            layout[at : at + count] = source
+            at += count
+        data.create_virtual_dataset("data", layout)
+
+
+def master_prefix(path: str) -> str | None:
+    """Return what a master file's name has before _master.h5; None for others."""
+    base = os.path.basename(path)
+    for ending in ("_master.h5", "_master.nxs"):
+        if base.endswith(ending) and len(base) > len(ending):
+            return base[: -len(ending)]
+    return None
+
+
+def _text(value: str) -> np.ndarray:
+    """Return a string that durin reads: ASCII of fixed length, one byte to spare."""
+    content = value.encode("ascii", "replace")
+    return np.array(content, f"S{len(content) + 1}")
+
+
+def _group(parent: Any, name: str, kind: str) -> Any:
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = _text(kind)
+    return group
+
+
+def _put(group: Any, name: str, value: Any, units: str | None = None) -> Any:
+    value = _text(value) if isinstance(value, str) else value
+    dataset = group.create_dataset(name, data=value, track_times=False)
+    if units is not None:
+        dataset.attrs["units"] = _text(units)
+    return dataset
+
+
+def _describe(h5py: Any, file: Any, recording: Recording, dtype: Any) -> Any:
+    """Write everything but the images; return the group that they belong in."""
+    file.attrs["default"] = _text("entry")
+    file.attrs["file_name"] = _text(os.path.basename(recording.name))
+    entry = _group(file, "entry", "NXentry")
+    entry.attrs["default"] = _text("data")
+    _put(entry, "definition", "NXmx")
+    _put(entry, "title", recording.name)
+    _put(entry, "start_time", f"{EPOCH.isoformat()}Z")
+    end = EPOCH + datetime.timedelta(seconds=recording.exposure_s * recording.frames)
+    _put(entry, "end_time_estimated", f"{end.isoformat(timespec='seconds')}Z")
+    source = _group(entry, "source", "NXsource")
+    _put(source, "name", "nbsim")
+    instrument = _group(entry, "instrument", "NXinstrument")
+    _put(instrument, "name", "nbsim")
+    _beam(instrument, recording)
+    _sample(entry, recording)
+    _detector(instrument, recording, np.dtype(dtype))
+    data = _group(entry, "data", "NXdata")
+    data.attrs["signal"] = _text("data")
+    return data
+
+
+def _beam(instrument: Any, recording: Recording) -> None:
+    beam = _group(instrument, "beam", "NXbeam")
+    if len(recording.frame_wavelengths_A):
+        _put(beam, "incident_wavelength", recording.frame_wavelengths_A, "angstrom")
+    else:
+        wavelength = _put(
+            beam, "incident_wavelength", recording.wavelength_A, "angstrom"
+        )
+        if len(recording.spectrum_A):
+            name = "incident_wavelength_spectrum"
+            wavelength.attrs["variant"] = _text(name)
+            _put(beam, name, recording.spectrum_A, "angstrom")
+            _put(beam, f"{name}_weights", recording.spectrum_weights)
+    _put(beam, "total_flux", recording.flux_per_s, "Hz")
+    size = [recording.beamsize_mm * 1e-3] * 2
+    _put(beam, "incident_beam_size", np.array(size), "m")
+    stokes = np.array([1.0, recording.polarization, 0.0, 0.0])
+    _put(beam, "incident_polarisation_stokes", stokes)
+
+
+def _axis(
+    group: Any,
+    name: str,
+    value: Any,
+    vector: np.ndarray,
+    kind: str,
+    units: str,
+    depends_on: str,
+) -> Any:
+    axis = _put(group, name, value, units)
+    axis.attrs["transformation_type"] = _text(kind)
+    axis.attrs["vector"] = np.asarray(vector, np.float64)
+    axis.attrs["offset"] = np.zeros(3)
+    axis.attrs["offset_units"] = _text("mm")
+    axis.attrs["depends_on"] = _text(depends_on)
+    return axis
+
+
+def _sample(entry: Any, recording: Recording) -> None:
+    sample = _group(entry, "sample", "NXsample")
+    _put(sample, "name", recording.name)
+    if not recording.rotating:
+        _put(sample, "depends_on", ".")
+        return
+    _put(sample, "depends_on", "/entry/sample/transformations/omega")
+    moves = _group(sample, "transformations", "NXtransformations")
+    spindle = mcstas_rotation(recording.geometry) @ recording.geometry.spindle_vector
+    starts = recording.starts_deg
+    _axis(moves, "omega", starts, spindle, "rotation", "deg", ".")
+    _put(moves, "omega_end", starts + recording.osc_deg, "deg")
+    _put(moves, "omega_increment_set", recording.osc_deg, "deg")
+
+
+def _detector(instrument: Any, recording: Recording, dtype: np.dtype) -> None:
+    geometry = recording.geometry
+    fast, slow, distance, normal = nearest_point(geometry)
+    pixel = geometry.pixel_size
+    spixels, fpixels = recording.shape
+    detector = _group(instrument, "detector", "NXdetector")
+    _put(detector, "description", "nbsim")
+    _put(detector, "type", "PIXEL")
+    _put(detector, "depends_on", "/entry/instrument/detector/transformations/distance")
+    _put(detector, "x_pixel_size", pixel, "m")
+    _put(detector, "y_pixel_size", pixel, "m")
+    _put(detector, "beam_center_x", fast / pixel, "pixel")
+    _put(detector, "beam_center_y", slow / pixel, "pixel")
+    _put(detector, "distance", distance, "m")
+    _put(detector, "count_time", recording.exposure_s, "s")
+    _put(detector, "frame_time", recording.exposure_s, "s")
+    _put(detector, "sensor_material", "Si")
+    _put(detector, "sensor_thickness", recording.sensor_m, "m")
+    _put(detector, "bit_depth_readout", np.int32(32))
+    _put(detector, "saturation_value", np.int64(SATURATION))
+    _put(detector, "underload_value", np.int64(0))
+    present = recording.present
+    missing = np.zeros(recording.shape, np.uint32)
+    if present is not None:
+        missing[~present] = 1
+    _put(detector, "pixel_mask", missing)
+    _put(detector, "pixel_mask_applied", np.int8(0 if dtype.kind == "f" else 1))
+    specific = _group(detector, "detectorSpecific", "NXcollection")
+    _put(specific, "nimages", np.int32(recording.frames))
+    _put(specific, "ntrigger", np.int32(1))
+    _put(specific, "x_pixels_in_detector", np.int32(fpixels))
+    _put(specific, "y_pixels_in_detector", np.int32(spixels))
+    energy = 12398.4198433 / recording.wavelength_A
+    _put(specific, "photon_energy", energy, "eV")
+    _put(specific, "countrate_correction_count_cutoff", np.uint32(SATURATION))
+    _put(specific, "pixel_mask", missing)
+
+    # The readers' beam is always +z: the frame is turned so that it is.
+    rotation = mcstas_rotation(geometry)
+    moves = _group(detector, "transformations", "NXtransformations")
+    _axis(
+        moves,
+        "distance",
+        distance * 1000.0,
+        rotation @ normal,
+        "translation",
+        "mm",
+        ".",
+    )
+    module = _group(detector, "module", "NXdetector_module")
+    _put(module, "data_origin", np.zeros(2, np.int64))
+    _put(module, "data_size", np.array([spixels, fpixels], np.int64))
+    _put(module, "data_stride", np.ones(2, np.int64))
+    chain = "/entry/instrument/detector/"
+    offset = np.array(geometry.pix0_vector) - distance * normal
+    length = float(np.linalg.norm(offset))
+    # A translation of 0 may go anywhere.
+    away = offset / length if length > _NOWHERE else np.array(geometry.fdet_vector)
+    _axis(
+        module,
+        "module_offset",
+        length * 1000.0,
+        rotation @ away,
+        "translation",
+        "mm",
+        f"{chain}transformations/distance",
+    )
+    for name, vector in (
+        ("fast_pixel_direction", geometry.fdet_vector),
+        ("slow_pixel_direction", geometry.sdet_vector),
+    ):
+        _axis(
+            module,
+            name,
+            pixel * 1000.0,
+            rotation @ np.array(vector),
+            "translation",
+            "mm",
+            f"{chain}module/module_offset",
+        )

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""Who does the work: this process, a pool of processes, Dask's workers or MPI's ranks."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from typing import Any
+
+from ..errors import SeriesError, UsageError
+from ..model.structure_factors import available_memory
+from .schedule import Crew, lost_worker
+
+EXECUTORS = ("pool", "dask", "mpi")
+#: Python, numba and a frame's arrays beside the structure factors, bytes.
+WORKER_BYTES = 350_000_000
+#: How long a Dask scheduler may take to answer, s.
+PATIENCE = "10s"
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def fitting_workers(frame_bytes: int) -> int:
+    """Return how many workers the machine's processors and memory allow, at least 1."""
+    return max(1, min(processors(), available_memory() // (WORKER_BYTES + frame_bytes)))
+
+
+class InProcess(Executor):
+    """Does a task when it is submitted, here."""
+
+    def submit(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        """Call a function and return its finished future."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class LocalCrew:
+    """One worker: this process."""
+
+    def __init__(self, slots: list[str | None]) -> None:
+        self.slots, self.executor = slots[:1], InProcess()
+
+    def renew(self) -> None:
+        """Nothing can break."""
+
+    lost = staticmethod(lost_worker)
+
+
+class PoolCrew:
+    """A pool of processes on this machine, one task more than workers in its hands."""
+
+    def __init__(self, workers: int, slots: list[str | None], threads: int) -> None:
+        self.slots = slots
+        self._workers, self._threads = workers, threads
+        self.executor = self._pool()
+
+    def _pool(self) -> ProcessPoolExecutor:
+        # Numba's threads do not survive a fork.
+        return ProcessPoolExecutor(
+            self._workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=start_worker,
+            initargs=(self._threads,),
+        )
+
+    def renew(self) -> None:
+        """Start another pool."""
+        self.stop()
+        self.executor = self._pool()
+
+    def stop(self) -> None:
+        """End all workers at once."""
+        processes = list((getattr(self.executor, "_processes", None) or {}).values())
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(1.0)
+
+    lost = staticmethod(lost_worker)
+
+
+def start_worker(threads: int) -> None:
+    """Prepare a worker process: Ctrl-C is for its parent, and so are the threads."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
+
+
+class DaskCrew:
+    """Workers of a Dask scheduler, which does killed workers' tasks again itself."""
+
+    def __init__(self, client: Any, workers: int) -> None:
+        self.client = client
+        self.executor = client.get_executor(pure=False)
+        self.slots: list[str | None] = [None] * (2 * workers)
+
+    def renew(self) -> None:
+        """Dask's own business."""
+
+    def lost(self, error: BaseException) -> bool:
+        """Whether Dask has given a task up because its workers died."""
+        return type(error).__name__ == "KilledWorker"
+
+
+class MpiCrew:
+    """The ranks of an MPI run."""
+
+    def __init__(self, executor: Executor, workers: int) -> None:
+        self.executor = executor
+        self.slots: list[str | None] = [None] * (2 * workers)
+
+    def renew(self) -> None:
+        """MPI ends all ranks when one dies; this is never reached."""
+
+    lost = staticmethod(lost_worker)
+
+
+@contextlib.contextmanager
+def crew(
+    kind: str = "pool",
+    workers: int | None = None,
+    *,
+    devices: list[str] | None = None,
+    scheduler: str | None = None,
+    frame_bytes: int = 0,
+    tasks: int = 1,
+) -> Iterator[Crew]:
+    """Yield workers, and end them afterwards.
+
+    Parameters
+    ----------
+    kind
+        One of `EXECUTORS`.
+    workers
+        How many; None: as many as there are devices, or as processors and memory allow.
+    devices
+        CUDA devices, a worker for each; None: the CPU.
+    scheduler
+        Address of a Dask scheduler; None: a cluster on this machine.
+    frame_bytes
+        Memory that a series takes in each worker.
+    tasks
+        No more workers than that.
+
+    Raises
+    ------
+    UsageError
+        When a library is missing.
+    SeriesError
+        When a scheduler does not answer, or an MPI run has one rank.
+    """
+    if kind == "dask":
+        with _dask(workers, scheduler, frame_bytes, tasks) as made:
+            yield made
+        return
+    if kind == "mpi":
+        with _mpi() as made:
+            yield made
+        return
+    wanted = workers or (
+        len(devices) if devices else min(fitting_workers(frame_bytes), tasks)
+    )
+    slots: list[str | None] = list(devices) if devices else [None] * (wanted + 1)
+    if wanted == 1:
+        yield LocalCrew(slots)
+        return
+    pool = PoolCrew(wanted, slots, max(1, processors() // wanted))
+    try:
+        yield pool
+    finally:
+        pool.stop()
+
+
+@contextlib.contextmanager
+def _dask(
+    workers: int | None, scheduler: str | None, frame_bytes: int, tasks: int
+) -> Iterator[Crew]:
+    try:
+        import distributed
+    except ImportError as error:
+        raise UsageError(
+            "-executor dask needs distributed, pip install 'nbsim[dask]'"
+        ) from error
+    with contextlib.ExitStack() as stack:
+        logging.getLogger("distributed").setLevel(logging.ERROR)
+        where: Any = scheduler
+        if scheduler is None:
+            where = stack.enter_context(
+                distributed.LocalCluster(
+                    n_workers=workers or min(fitting_workers(frame_bytes), tasks),
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                )
+            )
+        try:
+            client = stack.enter_context(distributed.Client(where, timeout=PATIENCE))
+        except (OSError, TimeoutError, ValueError) as error:
+            raise SeriesError(
+                f"-scheduler {scheduler}: no Dask scheduler answers there ({error})"
+            ) from error
+        count = len(client.scheduler_info(n_workers=-1)["workers"])
+        yield DaskCrew(client, max(count, workers or 1))
+
+
+@contextlib.contextmanager
+def _mpi() -> Iterator[Crew]:
+    try:
+        from mpi4py import MPI
+        from mpi4py.futures import MPIPoolExecutor
+    except ImportError as error:
+        raise UsageError("-executor mpi needs mpi4py, pip install 'nbsim[mpi]'") from (
+            error
+        )
+    ranks = MPI.COMM_WORLD.Get_size()
+    if ranks < 2:
+        raise SeriesError(
+            "-executor mpi: one rank hands out the work, so two are the least: "
+            "mpiexec -n 3 python -m mpi4py.futures -m nbsim ..."
+        )
+    with MPIPoolExecutor() as executor:
+        yield MpiCrew(executor, ranks - 1)

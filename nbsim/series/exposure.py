@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""One frame, rendered: the expected photons, and the counts when they are wanted."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .series import Frame
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """A rendered frame.
+
+    Attributes
+    ----------
+    frame
+        What was rendered.
+    photons
+        (slow, fast) float32, expected.
+    """
+
+    frame: Frame
+    photons: np.ndarray
+
+    @functools.cached_property
+    def counts(self) -> np.ndarray:
+        """(slow, fast) uint32 with noise, drawn when first asked for."""
+        return self.frame.simulation.counts(self.photons, self.frame.seed)
+
+    def adu(self, adc_offset: float) -> np.ndarray:
+        """Return the counts as 16-bit numbers above an offset."""
+        shifted = self.counts.astype(np.float64) + adc_offset
+        return np.minimum(shifted, 65535.0).astype(np.uint16)
+
+
+def expose(frame: Frame, **options: Any) -> Exposure:
+    """Render a frame; the keyword arguments are those of `Simulation.run`."""
+    return Exposure(frame, frame.simulation.render(**options))

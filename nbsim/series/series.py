@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""A series of frames: a rotation, or stills that differ by the rows of a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..images.noise import MAX_SEED
+from ..model import validate
+from ..model.models import Goniometer, clock_seed
+from ..model.structure_factors import StructureFactors
+from ..resolve.steps import phi_steps
+from ..resolve.vectors import RTD
+from ..simulation import Simulation
+
+if TYPE_CHECKING:
+    from ..formats.recording import Recording
+
+#: Models whose fields a row may change.
+CHANGEABLE = ("crystal", "beam", "detector", "goniometer", "sampling")
+#: Fields that are those of the whole series: its files have one shape and one width.
+COMMON = ("detpixels_f", "detpixels_s", "detsize_f_mm", "detsize_s_mm", "mask", "roi")
+COMMON_ROTATION = ("osc_deg", "phistep_deg", "phisteps")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """How one frame differs from the series' simulation.
+
+    Attributes
+    ----------
+    changes
+        Model, field, value; for instance {"crystal": {"misset_deg": (1, 2, 3)}}.
+    seed
+        Of the noise; None: the series' seed plus the number of the frame.
+    scale_B
+        F is multiplied by exp(-B / (4 d^2)) [A^2]; 0: not.
+    """
+
+    changes: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    seed: int | None = None
+    scale_B: float = 0.0
+
+    def __post_init__(self) -> None:
+        for model, fields in self.changes.items():
+            validate.choice("row", model, CHANGEABLE)
+            for field in fields:
+                common = COMMON_ROTATION if model == "goniometer" else COMMON
+                if field in common:
+                    raise ValueError(
+                        f"{field}: all frames of a series have the same one, give it "
+                        "for the whole series"
+                    )
+        validate.number("scale_B", self.scale_B)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame: what to render, and where its noise starts.
+
+    Attributes
+    ----------
+    number
+        From 0.
+    simulation
+        Its phi steps are the middles of their intervals.
+    start_deg, osc_deg
+        What the frame covers [deg]; a width of 0: a still.
+    seed
+        Of the noise.
+    """
+
+    number: int
+    simulation: Simulation
+    start_deg: float
+    osc_deg: float
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Series:
+    """Frames of one experiment.
+
+    Frame i covers phi + i osc to phi + (i + 1) osc. Its phi steps are at the middle of
+    their intervals: C's left ends would turn a refined crystal by half a step. Without
+    -osc the frames are stills.
+
+    Attributes
+    ----------
+    simulation
+        What all frames share; its goniometer has the start and the width of the first.
+    frames
+        How many.
+    rows
+        For each frame how it differs; empty: not at all.
+    seed
+        Of the first frame's noise; None: the clock.
+    """
+
+    simulation: Simulation
+    frames: int = 1
+    rows: Sequence[Row] = ()
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        validate.instance("simulation", self.simulation, Simulation)
+        validate.integer("frames", self.frames, low=1)
+        if self.rows and len(self.rows) != self.frames:
+            raise ValueError(
+                f"{len(self.rows)} rows for {self.frames} frames: there must be one "
+                "for each"
+            )
+        object.__setattr__(self, "rows", tuple(self.rows))
+        seed = clock_seed() if self.seed is None else self.seed
+        validate.integer("seed", seed, low=-MAX_SEED, high=MAX_SEED)
+        object.__setattr__(self, "seed", seed)
+        goniometer = self.simulation.goniometer
+        if goniometer.osc_deg is None and (
+            goniometer.phistep_deg or goniometer.phisteps
+        ):
+            raise ValueError(
+                "phi steps without a width: give the width of a frame (-osc)"
+            )
+        if any(row.scale_B for row in self.rows):
+            if self.simulation.structure_factors.F is None:
+                raise ValueError(
+                    "scale_B: needs a list of structure factors, there is only one F"
+                )
+
+    @classmethod
+    def from_args(cls, args: str | Sequence[str]) -> Series:
+        """Build a series from a command line with -frames or -frame_table."""
+        from ..command.series_options import read_series
+
+        return read_series(args)
+
+    @property
+    def osc_deg(self) -> float:
+        """Width of a frame [deg]; 0: stills."""
+        return phi_steps(self.simulation.goniometer).range * RTD
+
+    @property
+    def rotating(self) -> bool:
+        """Whether frames follow each other in one sweep of phi."""
+        moved = any("phi_deg" in row.changes.get("goniometer", {}) for row in self.rows)
+        return self.osc_deg > 0.0 and not moved
+
+    def start_deg(self, number: int) -> float:
+        """Return phi at the start of a frame [deg]."""
+        changes = self.rows[number].changes if self.rows else {}
+        start = changes.get("goniometer", {}).get("phi_deg")
+        if start is not None:
+            return start
+        return self.simulation.goniometer.phi_deg + number * self.osc_deg
+
+    def frame(self, number: int) -> Frame:
+        """Return a frame; it depends on nothing but its number and its row.
+
+        Raises
+        ------
+        IndexError
+            When there is none of this number.
+        """
+        if not 0 <= number < self.frames:
+            raise IndexError(f"frame {number}: the series has 0 to {self.frames - 1}")
+        row = self.rows[number] if self.rows else Row()
+        start, osc = self.start_deg(number), self.osc_deg
+        models = {
+            model: dataclasses.replace(getattr(self.simulation, model), **fields)
+            for model, fields in row.changes.items()
+        }
+        goniometer = models.get("goniometer", self.simulation.goniometer)
+        models["goniometer"] = _middles(goniometer, start)
+        if row.scale_B:
+            models["structure_factors"] = self._damped(row.scale_B)
+        simulation = dataclasses.replace(self.simulation, **models)
+        assert self.seed is not None
+        seed = self.seed + number if row.seed is None else row.seed
+        return Frame(number, simulation, start, osc, seed)
+
+    def _damped(self, B: float) -> StructureFactors:
+        cell = self.simulation.setup.cell
+        factors = self.simulation.structure_factors
+        assert factors.F is not None
+        return _damped(factors, np.array([cell.a_star, cell.b_star, cell.c_star]), B)
+
+    def render(self, number: int, **options: Any) -> np.ndarray:
+        """Return the expected photons of a frame; options as in `Simulation.run`."""
+        return self.frame(number).simulation.render(**options)
+
+    def counts(self, number: int, **options: Any) -> np.ndarray:
+        """Return a frame with noise: (slow, fast) uint32 counts without offset."""
+        from .exposure import expose
+
+        return expose(self.frame(number), **options).counts
+
+    @functools.cached_property
+    def recording(self) -> Recording:
+        """What files say about the series."""
+        from ..formats.recording import Recording
+
+        simulation, setup = self.simulation, self.simulation.setup
+        beam, detector = simulation.beam, simulation.detector
+        wavelengths = np.array([row_wavelength(row) for row in self.rows])
+        own = wavelengths if np.isfinite(wavelengths).any() else np.empty(0)
+        mean = setup.wavelength * 1e10
+        spectrum = setup.sources.wavelengths * 1e10
+        polychromatic = np.ptp(spectrum) > 0.0
+        whole = detector.mask is None and detector.roi is None
+        return Recording(
+            geometry=setup.geometry,
+            starts_deg=np.array([self.start_deg(i) for i in range(self.frames)]),
+            osc_deg=self.osc_deg,
+            wavelength_A=mean,
+            exposure_s=beam.exposure_s,
+            flux_per_s=setup.flux,
+            beamsize_mm=beam.beamsize_mm,
+            polarization=0.0 if beam.nopolar else beam.polarization,
+            thickness_m=setup.sensor.thick,
+            present=None if whole else simulation.rendered,
+            spectrum_A=spectrum if polychromatic else np.empty(0),
+            spectrum_weights=(
+                setup.sources.weights if polychromatic else np.empty(0)
+            ),
+            frame_wavelengths_A=np.where(np.isnan(own), mean, own),
+        )
+
+
+def row_wavelength(row: Row) -> float:
+    """Return the wavelength that a row sets [A], nan for none."""
+    return row.changes.get("beam", {}).get("wavelength_A", np.nan)
+
+
+def _middles(goniometer: Goniometer, start_deg: float) -> Goniometer:
+    """Return a goniometer whose steps are the middles of equal parts of the frame."""
+    steps = phi_steps(goniometer)
+    if steps.range <= 0.0:
+        return dataclasses.replace(goniometer, phi_deg=start_deg)
+    width = steps.range * RTD
+    return dataclasses.replace(
+        goniometer,
+        phi_deg=start_deg + 0.5 * width / steps.count,
+        osc_deg=width,
+        phistep_deg=None,
+        phisteps=steps.count,
+    )
+
+
+def _damped(factors: StructureFactors, stars: np.ndarray, B: float) -> StructureFactors:
+    """Return factors times exp(-B s^2 / 4), s = 1/d, with rows a*, b*, c* in 1/A."""
+    assert factors.F is not None
+    lows = (factors.h_min, factors.k_min, factors.l_min)
+    parts = []
+    for axis, low, count in zip(stars, lows, factors.F.shape):
+        parts.append((low + np.arange(count))[:, None] * axis)
+    h, k, l = parts
+    squared = np.zeros(factors.F.shape)
+    for x in range(3):  # one axis of space at a time: no array of vectors
+        squared += (h[:, None, None, x] + k[None, :, None, x] + l[None, None, :, x]) ** 2
+    return dataclasses.replace(factors, F=factors.F * np.exp(-0.25 * B * squared))
