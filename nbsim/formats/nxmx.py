@@ -24,6 +24,8 @@ COMPRESSIONS = ("bslz4", "gzip", "none")
 VALUES = ("noise", "photons")
 #: Shortest translation that is written with a direction of its own, m.
 _NOWHERE = 1e-15
+#: Where a data file has its frames.
+_IMAGES = "/entry/data/data"
 
 
 def require_hdf5(what: str) -> Any:
@@ -77,7 +79,8 @@ def choose_compression(asked: str | None, master: bool) -> tuple[str, str | None
     return ("none", f"not compressed: {note}") if master else ("gzip", None)
 
 
-def _filters(compression: str) -> dict[str, Any]:
+def frame_filters(compression: str) -> dict[str, Any]:
+    """Return h5py's arguments for a compression."""
     if compression == "bslz4":
         import hdf5plugin
 
@@ -150,7 +153,7 @@ def _images(
         dtype,
         chunks=(1, *shape),
         track_times=False,
-        **_filters(compression),
+        **frame_filters(compression),
     )
 
 
@@ -172,10 +175,12 @@ def write_single(
         images = _images(
             data, "data", recording.frames, recording.shape, dtype, compression
         )
-        _copy_chunks(h5py, parts, "entry/data/data", images)
+        copy_chunks(parts, _IMAGES, images)
 
 
-def _copy_chunks(h5py: Any, parts: Sequence[str], name: str, images: Any) -> None:
+def copy_chunks(parts: Sequence[str], name: str, images: Any) -> None:
+    """Copy the compressed frames of a data set of some files, one after another."""
+    h5py = require_hdf5(parts[0])
     at = 0
     for part in parts:
         with h5py.File(part, "r") as source:
@@ -203,18 +208,38 @@ def write_master(
         uint32.
     """
     h5py = require_hdf5(path)
-    layout = h5py.VirtualLayout((recording.frames, *recording.shape), dtype)
     with h5py.File(path, "w") as file:
         data = _describe(h5py, file, recording, dtype)
-        at = 0
-        for number, (name, count) in enumerate(data_files, start=1):
-            data[f"data_{number:06d}"] = h5py.ExternalLink(name, "/entry/data/data")
-            source = h5py.VirtualSource(
-                name, "/entry/data/data", (count, *recording.shape)
-            )
-            layout[at : at + count] = source
-            at += count
-        data.create_virtual_dataset("data", layout)
+        for number, (name, _) in enumerate(data_files, start=1):
+            data[f"data_{number:06d}"] = h5py.ExternalLink(name, _IMAGES)
+        _virtual(h5py, data, recording, data_files, dtype)
+
+
+def _virtual(
+    h5py: Any,
+    data: Any,
+    recording: Recording,
+    data_files: Sequence[tuple[str, int]],
+    dtype: Any,
+) -> None:
+    """Write the data set that shows the frames of all files as one.
+
+    Without it dxtbx reads only the first file. Through the low-level interface, as
+    `create_virtual_dataset` stores the time.
+    """
+    h5d, h5p, h5s, h5t = h5py.h5d, h5py.h5p, h5py.h5s, h5py.h5t
+    shape = recording.shape
+    space = h5s.create_simple((recording.frames, *shape))
+    layout = h5p.create(h5p.DATASET_CREATE)
+    layout.set_obj_track_times(False)
+    at = 0
+    for name, count in data_files:
+        place = space.copy()
+        place.select_hyperslab((at, 0, 0), (count, *shape))
+        source = h5s.create_simple((count, *shape))
+        layout.set_virtual(place, name.encode(), _IMAGES.encode(), source)
+        at += count
+    h5d.create(data.id, b"data", h5t.py_create(np.dtype(dtype)), space, layout)
 
 
 def master_prefix(path: str) -> str | None:

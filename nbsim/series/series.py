@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..images.noise import MAX_SEED
+from ..model.validate import MAX_SEED
 from ..model import validate
 from ..model.models import Goniometer, clock_seed
 from ..model.structure_factors import StructureFactors

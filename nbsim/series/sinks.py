@@ -123,7 +123,8 @@ def open_sinks(
         from .truth_images import truth_sink
 
         path = outputs.part(task, "truth.h5")
-        sinks.append(truth_sink(files.name(path), recording.shape, task))
+        sink = truth_sink(files.name(path), recording.shape, task)
+        sinks.append(_named(path, sink))
     if outputs.truthfile is not None and not one_sweep(series):
         sinks.append(_spots(outputs.part(task, "spots.npy"), files))
     frame_writers = {
