@@ -8,7 +8,7 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Any
 
@@ -51,7 +51,7 @@ class InProcess(Executor):
 class LocalCrew:
     """One worker: this process."""
 
-    def __init__(self, slots: list[str | None]) -> None:
+    def __init__(self, slots: Sequence[str]) -> None:
         self.slots, self.executor = slots[:1], InProcess()
 
     def renew(self) -> None:
@@ -63,7 +63,7 @@ class LocalCrew:
 class PoolCrew:
     """A pool of processes on this machine, one task more than workers in its hands."""
 
-    def __init__(self, workers: int, slots: list[str | None], threads: int) -> None:
+    def __init__(self, workers: int, slots: Sequence[str], threads: int) -> None:
         self.slots = slots
         self._workers, self._threads = workers, threads
         self.executor = self._pool()
@@ -103,10 +103,9 @@ def start_worker(threads: int) -> None:
 class DaskCrew:
     """Workers of a Dask scheduler, which does killed workers' tasks again itself."""
 
-    def __init__(self, client: Any, workers: int) -> None:
-        self.client = client
+    def __init__(self, client: Any, workers: int, device: str) -> None:
         self.executor = client.get_executor(pure=False)
-        self.slots: list[str | None] = [None] * (2 * workers)
+        self.slots = [device] * (2 * workers)
 
     def renew(self) -> None:
         """Dask's own business."""
@@ -119,9 +118,9 @@ class DaskCrew:
 class MpiCrew:
     """The ranks of an MPI run."""
 
-    def __init__(self, executor: Executor, workers: int) -> None:
+    def __init__(self, executor: Executor, workers: int, device: str) -> None:
         self.executor = executor
-        self.slots: list[str | None] = [None] * (2 * workers)
+        self.slots = [device] * (2 * workers)
 
     def renew(self) -> None:
         """MPI ends all ranks when one dies; this is never reached."""
@@ -134,7 +133,7 @@ def crew(
     kind: str = "pool",
     workers: int | None = None,
     *,
-    devices: list[str] | None = None,
+    devices: Sequence[str] = ("cpu",),
     scheduler: str | None = None,
     frame_bytes: int = 0,
     tasks: int = 1,
@@ -148,7 +147,7 @@ def crew(
     workers
         How many; None: as many as there are devices, or as processors and memory allow.
     devices
-        CUDA devices, a worker for each; None: the CPU.
+        CUDA devices, a worker for each; one name without a number ("cpu") is for all.
     scheduler
         Address of a Dask scheduler; None: a cluster on this machine.
     frame_bytes
@@ -163,18 +162,21 @@ def crew(
     SeriesError
         When a scheduler does not answer, or an MPI run has one rank.
     """
+    # The ranks and workers of other machines choose their device themselves.
+    device = devices[0].partition(":")[0]
     if kind == "dask":
-        with _dask(workers, scheduler, frame_bytes, tasks) as made:
+        with _dask(workers, scheduler, frame_bytes, tasks, device) as made:
             yield made
         return
     if kind == "mpi":
-        with _mpi() as made:
+        with _mpi(device) as made:
             yield made
         return
-    wanted = workers or (
-        len(devices) if devices else min(fitting_workers(frame_bytes), tasks)
-    )
-    slots: list[str | None] = list(devices) if devices else [None] * (wanted + 1)
+    on_gpu = ":" in devices[0]
+    wanted = len(devices) if on_gpu else min(fitting_workers(frame_bytes), tasks)
+    wanted = workers or wanted
+    # One task more than workers: nobody waits for the next one.
+    slots = devices if on_gpu else [devices[0]] * (wanted + 1)
     if wanted == 1:
         yield LocalCrew(slots)
         return
@@ -187,7 +189,11 @@ def crew(
 
 @contextlib.contextmanager
 def _dask(
-    workers: int | None, scheduler: str | None, frame_bytes: int, tasks: int
+    workers: int | None,
+    scheduler: str | None,
+    frame_bytes: int,
+    tasks: int,
+    device: str,
 ) -> Iterator[Crew]:
     try:
         import distributed
@@ -213,11 +219,11 @@ def _dask(
                 f"-scheduler {scheduler}: no Dask scheduler answers there ({error})"
             ) from error
         count = len(client.scheduler_info(n_workers=-1)["workers"])
-        yield DaskCrew(client, max(count, workers or 1))
+        yield DaskCrew(client, max(count, workers or 1), device)
 
 
 @contextlib.contextmanager
-def _mpi() -> Iterator[Crew]:
+def _mpi(device: str) -> Iterator[Crew]:
     try:
         from mpi4py import MPI
         from mpi4py.futures import MPIPoolExecutor
@@ -232,4 +238,4 @@ def _mpi() -> Iterator[Crew]:
             "mpiexec -n 3 python -m mpi4py.futures -m nbsim ..."
         )
     with MPIPoolExecutor() as executor:
-        yield MpiCrew(executor, ranks - 1)
+        yield MpiCrew(executor, ranks - 1, device)

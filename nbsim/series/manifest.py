@@ -114,6 +114,15 @@ class Manifest:
         self.close()
 
 
+def stored_seed(path: str) -> int | None:
+    """Return the seed that a series was begun with; None where there is none."""
+    try:
+        with open(path, "rb") as stream:
+            return int(json.loads(stream.readline())["series"]["seed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def intact(path: str, entry: dict[str, Any], but: str | None = None) -> bool:
     """Whether all files of a manifest's line are there and as they were written.
 

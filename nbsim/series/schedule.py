@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -31,12 +31,12 @@ class Crew(Protocol):
     Attributes
     ----------
     slots
-        A device for each task that may be in the executor's hands; None: the default.
+        A device for each task that may be in the executor's hands.
     executor
         What tasks are submitted to.
     """
 
-    slots: list[str | None]
+    slots: Sequence[str]
     executor: Executor
 
     def renew(self) -> None:
@@ -87,7 +87,7 @@ def run_tasks(
         What a task raised; tasks in the workers' hands are finished before.
     """
     queue = _Queue(tasks)
-    running: dict[Future, tuple[Task, str | None]] = {}
+    running: dict[Future, tuple[Task, str]] = {}
     free = list(crew.slots)
     failure: BaseException | None = None
     while running or (queue and not failure):

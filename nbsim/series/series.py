@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from ..simulation import Simulation
 if TYPE_CHECKING:
     from ..formats.recording import Recording
 
-#: Models whose fields a row may change.
-CHANGEABLE = ("crystal", "beam", "detector", "goniometer", "sampling")
 #: Fields that are those of the whole series: its files have one shape and one width.
 COMMON = ("detpixels_f", "detpixels_s", "detsize_f_mm", "detsize_s_mm", "mask", "roi")
 COMMON_ROTATION = ("osc_deg", "phistep_deg", "phisteps")
@@ -40,15 +38,21 @@ class Row:
         Of the noise; None: the series' seed plus the number of the frame.
     scale_B
         F is multiplied by exp(-B / (4 d^2)) [A^2]; 0: not.
+    number
+        The frame's, from 0, for its seed and phi; None: its place in the table.
     """
+
+    #: Models whose fields a row may change.
+    MODELS: ClassVar = ("crystal", "beam", "detector", "goniometer", "sampling")
 
     changes: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     seed: int | None = None
     scale_B: float = 0.0
+    number: int | None = None
 
     def __post_init__(self) -> None:
         for model, fields in self.changes.items():
-            validate.choice("row", model, CHANGEABLE)
+            validate.choice("row", model, self.MODELS)
             for field in fields:
                 common = COMMON_ROTATION if model == "goniometer" else COMMON
                 if field in common:
@@ -100,12 +104,15 @@ class Series:
         For each frame how it differs; empty: not at all.
     seed
         Of the first frame's noise; None: the clock.
+    middles
+        Whether phi steps are at the middle of their intervals; if not, as in C.
     """
 
     simulation: Simulation
     frames: int = 1
     rows: Sequence[Row] = ()
     seed: int | None = None
+    middles: bool = True
 
     def __post_init__(self) -> None:
         validate.instance("simulation", self.simulation, Simulation)
@@ -135,7 +142,7 @@ class Series:
     @classmethod
     def from_args(cls, args: str | Sequence[str]) -> Series:
         """Build a series from a command line with -frames or -frame_table."""
-        from ..command.series_options import read_series
+        from .command import read_series
 
         return read_series(args)
 
@@ -156,7 +163,13 @@ class Series:
         start = changes.get("goniometer", {}).get("phi_deg")
         if start is not None:
             return start
-        return self.simulation.goniometer.phi_deg + number * self.osc_deg
+        place = self._place(number)
+        return self.simulation.goniometer.phi_deg + place * self.osc_deg
+
+    def _place(self, number: int) -> int:
+        """Return the number that seed and phi of a frame depend on."""
+        own = self.rows[number].number if self.rows else None
+        return number if own is None else own
 
     def frame(self, number: int) -> Frame:
         """Return a frame; it depends on nothing but its number and its row.
@@ -175,12 +188,13 @@ class Series:
             for model, fields in row.changes.items()
         }
         goniometer = models.get("goniometer", self.simulation.goniometer)
-        models["goniometer"] = _middles(goniometer, start)
+        if self.middles:
+            models["goniometer"] = _middles(goniometer, start)
         if row.scale_B:
             models["structure_factors"] = self._damped(row.scale_B)
         simulation = dataclasses.replace(self.simulation, **models)
         assert self.seed is not None
-        seed = self.seed + number if row.seed is None else row.seed
+        seed = self.seed + self._place(number) if row.seed is None else row.seed
         return Frame(number, simulation, start, osc, seed)
 
     def _damped(self, B: float) -> StructureFactors:

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class Workers:
     kind: str = "pool"
     count: int | None = None
     scheduler: str | None = None
-    devices: list[str] | None = None
+    devices: Sequence[str] = ("cpu",)
     precision: str = "double"
     threads: int | None = None
 
