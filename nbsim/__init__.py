@@ -17,9 +17,16 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .backends.protocol import Result
-    from .errors import DeviceError, FileError, MissingLibraryError, UsageError
+    from .errors import (
+        DeviceError,
+        FileError,
+        MissingLibraryError,
+        SeriesError,
+        UsageError,
+    )
     from .factors.atomic_model import structure_factors_from_model
     from .factors.reflection_file import CrystalFactors, read_mtz
+    from .formats.cbf import write_cbf
     from .formats.hkl import read_fdump, read_hkl, write_fdump, write_hkl
     from .formats.pgm import write_pgm
     from .formats.png import write_png
@@ -39,6 +46,17 @@ if TYPE_CHECKING:
     from .model.models import Beam, Crystal, Goniometer, Sampling
     from .model.structure_factors import StructureFactors
     from .simulation import Detector, Simulation, extract_stol
+    from .series.command import read_series
+    from .series.outputs import SeriesOutputs
+    from .series.series import FrameRow, Series
+    from .series.table import (
+        random_orientations,
+        read_frame_table,
+        write_frame_table,
+    )
+    from .series.truth import read_truth
+    from .series.write import Workers, write_series
+    from .simulation import Detector, Simulation
     from .trace.pixel import Trace
 
 _HOME = {
@@ -51,17 +69,22 @@ _HOME = {
     "DetectorResponse": "model.detector_response",
     "DeviceError": "errors",
     "FileError": "errors",
+    "FrameRow": "series.series",
     "Goniometer": "model.models",
     "MissingLibraryError": "errors",
     "Noise": "images.noise",
     "Result": "backends.protocol",
     "Sampling": "model.models",
+    "Series": "series.series",
+    "SeriesError": "errors",
+    "SeriesOutputs": "series.outputs",
     "Simulation": "simulation",
     "SmvImage": "formats.smv",
     "Statistics": "images.scaling",
     "StructureFactors": "model.structure_factors",
     "Trace": "trace.pixel",
     "UsageError": "errors",
+    "Workers": "series.write",
     "apply_psf": "images.psf",
     "counts_image": "images.counts",
     "detected_image": "images.detected",
@@ -69,20 +92,27 @@ _HOME = {
     "extract_stol": "simulation",
     "poisson_noise": "images.noise",
     "read_image": "formats.registry",
+    "random_orientations": "series.table",
     "read_fdump": "formats.hkl",
+    "read_frame_table": "series.table",
     "read_hkl": "formats.hkl",
     "read_matrix": "formats.textfiles",
-    "read_smv": "formats.smv",
     "read_mtz": "factors.reflection_file",
+    "read_series": "series.command",
+    "read_smv": "formats.smv",
     "read_sources": "formats.textfiles",
     "read_spectrum": "formats.spectrum_file",
     "read_stol": "formats.textfiles",
     "read_tiff": "formats.tiff",
+    "read_truth": "series.truth",
     "structure_factors_from_model": "factors.atomic_model",
+    "write_cbf": "formats.cbf",
     "write_fdump": "formats.hkl",
+    "write_frame_table": "series.table",
     "write_hkl": "formats.hkl",
     "write_pgm": "formats.pgm",
     "write_png": "formats.png",
+    "write_series": "series.write",
     "write_smv": "formats.smv",
     "write_tiff": "formats.tiff",
 }
@@ -97,17 +127,22 @@ __all__ = [
     "DetectorResponse",
     "DeviceError",
     "FileError",
+    "FrameRow",
     "Goniometer",
     "MissingLibraryError",
     "Noise",
     "Result",
     "Sampling",
+    "Series",
+    "SeriesError",
+    "SeriesOutputs",
     "Simulation",
     "SmvImage",
     "Statistics",
     "StructureFactors",
     "Trace",
     "UsageError",
+    "Workers",
     "__version__",
     "apply_psf",
     "counts_image",
@@ -115,21 +150,28 @@ __all__ = [
     "detector_preset",
     "extract_stol",
     "poisson_noise",
+    "random_orientations",
     "read_fdump",
+    "read_frame_table",
     "read_hkl",
     "read_image",
     "read_matrix",
     "read_mtz",
+    "read_series",
     "read_smv",
     "read_sources",
     "read_spectrum",
     "read_stol",
     "read_tiff",
+    "read_truth",
     "structure_factors_from_model",
+    "write_cbf",
     "write_fdump",
+    "write_frame_table",
     "write_hkl",
     "write_pgm",
     "write_png",
+    "write_series",
     "write_smv",
     "write_tiff",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from ..backends.device import device_lines
 from ..backends.protocol import Result
 from ..errors import UsageError
-from ..options.command_line import CommandLine, read_command_line
+from ..options.command_line import MAKES_SERIES, CommandLine, read_command_line
 from ..simulation import Simulation
 from . import report
 from .dark import image_warning
@@ -78,6 +78,12 @@ def render(words: Sequence[str]) -> None:
         For a file that cannot be read or written.
     """
     command = _understand(words)
+    if any(name in command.given for name in MAKES_SERIES):
+        from .series import make_series
+
+        with _of_the_line():
+            make_series(command)
+        return
     with _of_the_line():
         plan = outputs_to_write(command)
         _warn_all((*plan.warnings, *check_pixel(command)))

@@ -15,7 +15,7 @@ from ..formats.cbf import cannot_hold
 from ..options.command_line import CommandLine
 from ..series.command import outputs_of, series_of, workers_of, write_table
 from ..series.manifest import stored_seed
-from ..series.outputs import Outputs, Task
+from ..series.outputs import SeriesOutputs, Task
 from ..series.series import Series
 from ..series.work import Done
 from ..series.write import Watch, write_series
@@ -66,7 +66,7 @@ def make_series(command: CommandLine[Simulation]) -> None:
     say(_after(series, outputs, summary.made, summary.kept))
 
 
-def _warnings(series: Series, outputs: Outputs) -> list[str]:
+def _warnings(series: Series, outputs: SeriesOutputs) -> list[str]:
     messages = []
     lacking = cannot_hold(series.recording) if outputs.cbffile is not None else None
     if lacking is not None:
@@ -77,7 +77,7 @@ def _warnings(series: Series, outputs: Outputs) -> list[str]:
     return messages
 
 
-def _before(series: Series, outputs: Outputs) -> list[str]:
+def _before(series: Series, outputs: SeriesOutputs) -> list[str]:
     spixels, fpixels = series.recording.shape
     what = (
         f"{series.osc_deg:g} deg each from phi {series.start_deg(0):g}"
@@ -91,7 +91,7 @@ def _before(series: Series, outputs: Outputs) -> list[str]:
     ]
 
 
-def _after(series: Series, outputs: Outputs, made: int, kept: int) -> list[str]:
+def _after(series: Series, outputs: SeriesOutputs, made: int, kept: int) -> list[str]:
     lines = [f"made {made} frames, kept {kept}"]
     lines += [f"wrote {name}" for name in outputs.everything.values()]
     if outputs.nxfile or outputs.cbffile:
@@ -104,7 +104,7 @@ def _after(series: Series, outputs: Outputs, made: int, kept: int) -> list[str]:
     return lines
 
 
-def _check_space(series: Series, outputs: Outputs) -> None:
+def _check_space(series: Series, outputs: SeriesOutputs) -> None:
     """Refuse what surely will not fit on the disk.
 
     Raises

@@ -8,7 +8,7 @@ import os
 import shlex
 import time
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..errors import FileError, UsageError
 from ..formats.hkl import read_fdump, read_hkl
@@ -69,7 +69,8 @@ class CommandLine(Generic[Kind]):
     """A command line, understood: models, files and what to tell the user.
 
     `simulation` is of the class that `read_command_line` was asked for; `inputs` has
-    the file read for each option, `unasked` names those read without being asked for.
+    the file read for each option, `unasked` names those read without being asked for,
+    `given` has the values of all options on the line, `series` those of a series.
     """
 
     words: tuple[str, ...]
@@ -79,8 +80,21 @@ class CommandLine(Generic[Kind]):
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     unasked: tuple[str, ...]
+    given: dict[str, tuple[Any, ...]]
+    series: dict[str, Any]
 
 
+#: Options that make a command line a series, of one frame if nothing says how many.
+MAKES_SERIES = (
+    "frames",
+    "frame_table",
+    "random_orientations",
+    "nxfile",
+    "cbffile",
+    "truthfile",
+    "truth_images",
+    "xdsfile",
+)
 STOL_OPTIONS = ("stol", "4stol", "Q")
 
 
@@ -270,6 +284,8 @@ def _build(
         notes=tuple(collected.notes),
         warnings=tuple(collected.warnings),
         unasked=tuple(collected.unasked),
+        given=collected.given,
+        series=dict(collected.values["series"]),
     )
 
 

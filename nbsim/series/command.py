@@ -10,34 +10,18 @@ from collections.abc import Sequence
 from ..errors import UsageError
 from ..options.command_line import CommandLine, read_command_line
 from ..simulation import Simulation
-from .outputs import Outputs
-from .series import Row, Series
+from .outputs import SeriesOutputs
+from .series import FrameRow, Series
 from .table import random_orientations, read_frame_table, write_frame_table
 from .write import Workers
 
-#: Options that make a command line a series, of one frame if nothing says how many.
-MAKES_SERIES = (
-    "frames",
-    "frame_table",
-    "random_orientations",
-    "nxfile",
-    "cbffile",
-    "truthfile",
-    "truth_images",
-    "xdsfile",
-)
 #: Options whose files belong to one image.
 SINGLE_ONLY = ("intfile", "pgmfile", "preview_noise", "trace_pixel", "printout")
-_OUTPUT_FIELDS = {field.name for field in dataclasses.fields(Outputs)}
-
-
-def is_series(command: CommandLine[Simulation]) -> bool:
-    """Whether a command line asks for a series."""
-    return any(name in command.given for name in MAKES_SERIES)
+_OUTPUT_FIELDS = {field.name for field in dataclasses.fields(SeriesOutputs)}
 
 
 def read_series(args: str | Sequence[str]) -> Series:
-    """Build a series from a command line; see `Series.from_args`."""
+    """Build a series from a command line with -frames, -frame_table and the like."""
     return series_of(read_command_line(args, Simulation))
 
 
@@ -72,7 +56,7 @@ def series_of(command: CommandLine[Simulation]) -> Series:
     )
 
 
-def _rows(command: CommandLine[Simulation]) -> list[Row]:
+def _rows(command: CommandLine[Simulation]) -> list[FrameRow]:
     options = command.series
     count = options.get("random_orientations")
     if count is not None:
@@ -80,7 +64,7 @@ def _rows(command: CommandLine[Simulation]) -> list[Row]:
             raise UsageError("-random_orientations: give the -seed that it depends on")
         columns = random_orientations(count, command.output.seed)
         return [
-            Row({"crystal": {"misset_deg": (x, y, z)}}, seed, number=number - 1)
+            FrameRow({"crystal": {"misset_deg": (x, y, z)}}, seed, number=number - 1)
             for number, x, y, z, seed in zip(
                 *(_plain(column) for column in columns.values())
             )
@@ -103,14 +87,14 @@ def write_table(command: CommandLine[Simulation]) -> str | None:
     return path
 
 
-def outputs_of(command: CommandLine[Simulation]) -> Outputs:
+def outputs_of(command: CommandLine[Simulation]) -> SeriesOutputs:
     """Return the files of a series; C's own are not written unless named."""
     output = command.output
     fields = {k: v for k, v in command.series.items() if k in _OUTPUT_FIELDS}
     for name in ("floatfile", "noisefile", "tifffile", "preview"):
         if name in command.given:
             fields[name] = getattr(output, name)
-    return Outputs(adc=output.adc, **fields)
+    return SeriesOutputs(adc=output.adc, **fields)
 
 
 def workers_of(command: CommandLine[Simulation]) -> Workers:

@@ -87,8 +87,7 @@ class Manifest:
         """Append a finished task; return its line."""
         folder = os.path.dirname(os.path.abspath(self.path))
         files = {
-            os.path.relpath(path, folder): digest
-            for path, digest in done.files.items()
+            os.path.relpath(path, folder): digest for path, digest in done.files.items()
         }
         entry = {
             "task": done.task.number,

@@ -41,7 +41,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outputs:
+class SeriesOutputs:
     """What is written. Names with # are one file a frame, counted from 1.
 
     Attributes
@@ -175,7 +175,7 @@ class Outputs:
         return f"{self.stem}.nbsim-work"
 
     @property
-    def absolute(self) -> Outputs:
+    def absolute(self) -> SeriesOutputs:
         """The same files for a worker in another folder."""
         paths = {name: os.path.abspath(path) for name, path in self.everything.items()}
         return dataclasses.replace(self, **paths)

@@ -172,5 +172,3 @@ def _problem(future: Future) -> BaseException | None:
         return future.exception()
     except CancelledError as error:
         return error
-
-

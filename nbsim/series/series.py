@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..model.validate import MAX_SEED
 from ..model import validate
 from ..model.models import Goniometer, clock_seed
 from ..model.structure_factors import StructureFactors
+from ..model.validate import MAX_SEED
 from ..resolve.steps import phi_steps
 from ..resolve.vectors import RTD
 from ..simulation import Simulation
@@ -27,7 +27,7 @@ COMMON_ROTATION = ("osc_deg", "phistep_deg", "phisteps")
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class FrameRow:
     """How one frame differs from the series' simulation.
 
     Attributes
@@ -110,7 +110,7 @@ class Series:
 
     simulation: Simulation
     frames: int = 1
-    rows: Sequence[Row] = ()
+    rows: Sequence[FrameRow] = ()
     seed: int | None = None
     middles: bool = True
 
@@ -138,13 +138,6 @@ class Series:
                 raise ValueError(
                     "scale_B: needs a list of structure factors, there is only one F"
                 )
-
-    @classmethod
-    def from_args(cls, args: str | Sequence[str]) -> Series:
-        """Build a series from a command line with -frames or -frame_table."""
-        from .command import read_series
-
-        return read_series(args)
 
     @property
     def osc_deg(self) -> float:
@@ -181,7 +174,7 @@ class Series:
         """
         if not 0 <= number < self.frames:
             raise IndexError(f"frame {number}: the series has 0 to {self.frames - 1}")
-        row = self.rows[number] if self.rows else Row()
+        row = self.rows[number] if self.rows else FrameRow()
         start, osc = self.start_deg(number), self.osc_deg
         models = {
             model: dataclasses.replace(getattr(self.simulation, model), **fields)
@@ -209,9 +202,8 @@ class Series:
 
     def counts(self, number: int, **options: Any) -> np.ndarray:
         """Return a frame with noise: (slow, fast) uint32 counts without offset."""
-        from .exposure import expose
-
-        return expose(self.frame(number), **options).counts
+        frame = self.frame(number)
+        return frame.simulation.counts(frame.simulation.render(**options), frame.seed)
 
     @functools.cached_property
     def recording(self) -> Recording:
@@ -238,14 +230,12 @@ class Series:
             thickness_m=setup.sensor.thick,
             present=None if whole else simulation.rendered,
             spectrum_A=spectrum if polychromatic else np.empty(0),
-            spectrum_weights=(
-                setup.sources.weights if polychromatic else np.empty(0)
-            ),
+            spectrum_weights=(setup.sources.weights if polychromatic else np.empty(0)),
             frame_wavelengths_A=np.where(np.isnan(own), mean, own),
         )
 
 
-def row_wavelength(row: Row) -> float:
+def row_wavelength(row: FrameRow) -> float:
     """Return the wavelength that a row sets [A], nan for none."""
     return row.changes.get("beam", {}).get("wavelength_A", np.nan)
 
@@ -275,5 +265,7 @@ def _damped(factors: StructureFactors, stars: np.ndarray, B: float) -> Structure
     h, k, l = parts
     squared = np.zeros(factors.F.shape)
     for x in range(3):  # one axis of space at a time: no array of vectors
-        squared += (h[:, None, None, x] + k[None, :, None, x] + l[None, None, :, x]) ** 2
+        squared += (
+            h[:, None, None, x] + k[None, :, None, x] + l[None, None, :, x]
+        ) ** 2
     return dataclasses.replace(factors, F=factors.F * np.exp(-0.25 * B * squared))

@@ -21,7 +21,7 @@ from ..formats.smv import write_smv
 from ..formats.smv_geometry import series_header
 from ..formats.tiff import write_tiff
 from .exposure import Exposure
-from .outputs import Outputs, Task, temporary
+from .outputs import SeriesOutputs, Task, temporary
 from .series import Series
 from .truth import frame_spots, one_sweep
 
@@ -101,13 +101,13 @@ def _named(path: str, manager: contextlib.AbstractContextManager) -> Iterator[An
         manager.__exit__(None, None, None)
 
 
-def image_dtype(outputs: Outputs) -> type:
+def image_dtype(outputs: SeriesOutputs) -> type:
     """Return the pixels' type in NXmx files."""
     return np.float32 if outputs.nxvalues == "photons" else np.uint32
 
 
 def open_sinks(
-    series: Series, outputs: Outputs, task: Task, files: Staged
+    series: Series, outputs: SeriesOutputs, task: Task, files: Staged
 ) -> list[contextlib.AbstractContextManager[Put]]:
     """Return a context manager for each output; it yields what takes the frames."""
     recording = series.recording
@@ -147,7 +147,7 @@ def open_sinks(
 
 @contextlib.contextmanager
 def _nxmx(
-    path: str, recording: Recording, outputs: Outputs, task: Task, files: Staged
+    path: str, recording: Recording, outputs: SeriesOutputs, task: Task, files: Staged
 ) -> Iterator[Put]:
     compression, _ = choose_compression(outputs.compression, outputs.is_master)
     dtype = image_dtype(outputs)
@@ -208,7 +208,7 @@ def _one_each(
     yield put
 
 
-def _write_smv(path: str, shot: Exposure, outputs: Outputs) -> None:
+def _write_smv(path: str, shot: Exposure, outputs: SeriesOutputs) -> None:
     frame = shot.frame
     header = series_header(
         frame.simulation.setup,

@@ -21,7 +21,7 @@ from ..formats.files import read_bytes, replace_when_complete
 from ..options.collector import Collector
 from ..options.reader import EXACT, parse
 from ..resolve.vectors import RTD
-from .series import Row
+from .series import FrameRow
 
 #: Columns that are no options: the frame's number, from 1, and a factor on F.
 FRAME, SCALE_B = "frame", "scale_B"
@@ -40,12 +40,12 @@ PARTS = {
 _PART_OF = {part: option for option, parts in PARTS.items() for part in parts}
 
 
-def read_frame_table(path: str | os.PathLike) -> list[Row]:
+def read_frame_table(path: str | os.PathLike) -> list[FrameRow]:
     """Read a frame table.
 
     Returns
     -------
-    list of Row
+    list of FrameRow
         One for each line after the first, in order. Empty lines and lines that begin
         with # do not count.
 
@@ -89,7 +89,7 @@ def _check_columns(where: str, names: Sequence[str]) -> None:
             raise FileError(f"{where}: with {name} there must be {', '.join(missing)}")
 
 
-def _row(where: str, names: Sequence[str], cells: Sequence[str]) -> Row:
+def _row(where: str, names: Sequence[str], cells: Sequence[str]) -> FrameRow:
     if len(cells) != len(names):
         raise FileError(f"{where}: {len(cells)} values for {len(names)} columns")
     values = dict(zip(names, cells))
@@ -103,11 +103,13 @@ def _row(where: str, names: Sequence[str], cells: Sequence[str]) -> Row:
         seed = changes.pop("output", {}).pop("seed", None)
         for model, fields in changes.items():
             for field in fields:
-                if model not in Row.MODELS:
+                if model not in FrameRow.MODELS:
                     raise ValueError(
                         f"column {field}: it cannot differ from frame to frame"
                     )
-        return Row(changes, seed, scale_B, None if number is None else int(number) - 1)
+        return FrameRow(
+            changes, seed, scale_B, None if number is None else int(number) - 1
+        )
     except ValueError as error:
         raise FileError(f"{where}: {error}") from error
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ..errors import FileError
 from .exposure import expose
-from .outputs import Outputs, Task, temporary
+from .outputs import SeriesOutputs, Task, temporary
 from .series import Series
 from .sinks import open_sinks, staged
 
@@ -57,7 +57,7 @@ class Done:
     host: str
 
 
-def save_job(path: str, series: Series, outputs: Outputs) -> Job:
+def save_job(path: str, series: Series, outputs: SeriesOutputs) -> Job:
     """Write what workers need to know."""
     content = pickle.dumps((series, outputs), protocol=pickle.HIGHEST_PROTOCOL)
     part = temporary(path)
@@ -76,7 +76,7 @@ def save_job(path: str, series: Series, outputs: Outputs) -> Job:
 
 
 @functools.lru_cache(maxsize=1)
-def _load(job: Job) -> tuple[Series, Outputs]:
+def _load(job: Job) -> tuple[Series, SeriesOutputs]:
     with open(job.path, "rb") as stream:
         content = stream.read()
     if hashlib.sha256(content).hexdigest() != job.sha256:

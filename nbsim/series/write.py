@@ -20,7 +20,7 @@ from ..formats.tiff import write_tiff_stack
 from ..formats.xds_inp import write_xds_inp
 from .executors import crew
 from .manifest import Manifest, check_same, finished_tasks, intact, plain
-from .outputs import Outputs, Task, leftovers, temporary
+from .outputs import SeriesOutputs, Task, leftovers, temporary
 from .schedule import run_tasks
 from .series import Series
 from .sinks import file_sha256, image_dtype, naming, staged
@@ -75,7 +75,7 @@ class Summary:
 
 def write_series(
     series: Series,
-    outputs: Outputs,
+    outputs: SeriesOutputs,
     workers: Workers = Workers(),
     *,
     resume: bool = False,
@@ -133,7 +133,7 @@ def write_series(
             os.rmdir(outputs.work_folder)  # only when there are no parts in it
 
 
-def describe(series: Series, outputs: Outputs, precision: str) -> dict[str, Any]:
+def describe(series: Series, outputs: SeriesOutputs, precision: str) -> dict[str, Any]:
     """Return everything that the bytes of a series depend on."""
     simulation = series.simulation
     factors, mask = simulation.structure_factors, simulation.detector.mask
@@ -157,7 +157,7 @@ def _finished(
     manifest: Manifest,
     tasks: list[Task],
     described: dict[str, Any],
-    outputs: Outputs,
+    outputs: SeriesOutputs,
     resume: bool,
     command: str | None,
 ) -> dict[int, dict[str, Any]] | Summary:
@@ -169,9 +169,7 @@ def _finished(
         check_same(manifest.path, lines[0]["series"], described)
         if whole and intact(manifest.path, lines[-1]):
             # The parts are gone, their contents are in the single files.
-            there = finished_tasks(
-                manifest.path, lines, tasks, but=outputs.work_folder
-            )
+            there = finished_tasks(manifest.path, lines, tasks, but=outputs.work_folder)
             if len(there) == len(tasks):
                 frames = sum(task.count for task in tasks)
                 return Summary(lines[-1]["files"], 0, frames)
@@ -195,7 +193,7 @@ def _finished(
 
 def _make(
     series: Series,
-    outputs: Outputs,
+    outputs: SeriesOutputs,
     workers: Workers,
     manifest: Manifest,
     missing: list[Task],
@@ -238,13 +236,12 @@ def _make(
             os.unlink(job.path)
 
 
-def _task_files(outputs: Outputs, task: Task) -> list[str]:
+def _task_files(outputs: SeriesOutputs, task: Task) -> list[str]:
     """Return the names of all files that a task may write."""
     from ..formats.recording import numbered
 
     names = [
-        outputs.part(task, kind)
-        for kind in ("h5", "npy", "truth.h5", "spots.npy")
+        outputs.part(task, kind) for kind in ("h5", "npy", "truth.h5", "spots.npy")
     ]
     if outputs.is_master:
         names.append(outputs.data_file(task))
@@ -253,7 +250,7 @@ def _task_files(outputs: Outputs, task: Task) -> list[str]:
     return names
 
 
-def _remove_leftovers(outputs: Outputs, tasks: list[Task]) -> None:
+def _remove_leftovers(outputs: SeriesOutputs, tasks: list[Task]) -> None:
     """Remove what killed workers left half written."""
     folders: dict[str, set[str]] = {}
     for task in tasks:
@@ -267,7 +264,7 @@ def _remove_leftovers(outputs: Outputs, tasks: list[Task]) -> None:
 
 
 def _complete(
-    series: Series, outputs: Outputs, tasks: list[Task]
+    series: Series, outputs: SeriesOutputs, tasks: list[Task]
 ) -> dict[str, str]:
     """Write the files that are there once; return their sha256 by name."""
     writers: dict[str, Callable[[str], None]] = {
@@ -290,12 +287,12 @@ def _complete(
     return digests
 
 
-def _parts(outputs: Outputs, tasks: list[Task], kind: str) -> list[str]:
+def _parts(outputs: SeriesOutputs, tasks: list[Task], kind: str) -> list[str]:
     return [outputs.part(task, kind) for task in tasks]
 
 
 def _write_nxmx(
-    path: str, series: Series, outputs: Outputs, tasks: list[Task]
+    path: str, series: Series, outputs: SeriesOutputs, tasks: list[Task]
 ) -> None:
     assert outputs.nxfile is not None
     recording = dataclasses.replace(
@@ -312,7 +309,7 @@ def _write_nxmx(
 
 
 def _write_stack(
-    path: str, series: Series, outputs: Outputs, tasks: list[Task]
+    path: str, series: Series, outputs: SeriesOutputs, tasks: list[Task]
 ) -> None:
     pages = (
         page
@@ -330,7 +327,7 @@ def _write_stack(
 
 
 def _write_truth(
-    path: str, series: Series, outputs: Outputs, tasks: list[Task]
+    path: str, series: Series, outputs: SeriesOutputs, tasks: list[Task]
 ) -> None:
     if one_sweep(series):
         spots = series_spots(series)
@@ -342,7 +339,7 @@ def _write_truth(
 
 
 def _write_truth_images(
-    path: str, series: Series, outputs: Outputs, tasks: list[Task]
+    path: str, series: Series, outputs: SeriesOutputs, tasks: list[Task]
 ) -> None:
     from .truth_images import join_truth_images
 
@@ -350,7 +347,7 @@ def _write_truth_images(
     join_truth_images(path, parts, series.frames, series.recording.shape)
 
 
-def _write_xds(path: str, series: Series, outputs: Outputs) -> None:
+def _write_xds(path: str, series: Series, outputs: SeriesOutputs) -> None:
     assert outputs.xdsfile is not None
     folder = os.path.dirname(os.path.abspath(outputs.xdsfile))
     write_xds_inp(
@@ -361,7 +358,7 @@ def _write_xds(path: str, series: Series, outputs: Outputs) -> None:
     )
 
 
-def xds_template(outputs: Outputs, folder: str) -> str:
+def xds_template(outputs: SeriesOutputs, folder: str) -> str:
     """Return the name of the frames as XDS wants it, seen from a folder.
 
     Raises
@@ -376,5 +373,7 @@ def xds_template(outputs: Outputs, folder: str) -> str:
     else:
         name = outputs.cbffile or outputs.noisefile or outputs.nxfile or ""
     if not name:
-        raise FileError("-xdsfile: give frames that XDS reads, with -nxfile or -cbffile")
+        raise FileError(
+            "-xdsfile: give frames that XDS reads, with -nxfile or -cbffile"
+        )
     return os.path.relpath(os.path.abspath(name), folder).replace("#", "?")

@@ -38,6 +38,10 @@ COMMANDS = {
         "nbsim.tools.golden.main",
         "cases with the numbers of the C program",
     ),
+    "nbsim-truth-compare": (
+        "nbsim.tools.truth.main",
+        "the result of a processing program against the truth of a series",
+    ),
     "nbsim-benchmark": (
         "nbsim.tools.benchmark.main",
         "how fast images are rendered on this machine",

@@ -90,9 +90,7 @@ def _crystal(truth: dict[str, Any], A: np.ndarray, into: Comparison) -> np.ndarr
     # The rotation that is nearest to what takes the true crystal to the found one.
     u, _, vt = np.linalg.svd(A @ np.linalg.inv(same))
     turn = u @ vt
-    angle = math.degrees(
-        math.acos(min(1.0, max(-1.0, (np.trace(turn) - 1.0) / 2.0)))
-    )
+    angle = math.degrees(math.acos(min(1.0, max(-1.0, (np.trace(turn) - 1.0) / 2.0))))
     axis = 0.5 * np.array(
         [turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]]
     )
@@ -166,9 +164,7 @@ def _observations(
         offsets = result.positions[rows] - np.stack(place, axis=1)[true]
         width = truth["osc_deg"] or math.nan
         into.offsets = offsets * (1.0, 1.0, width)
-        for name, column in zip(
-            ("fast, px", "slow, px", "phi, deg"), into.offsets.T
-        ):
+        for name, column in zip(("fast, px", "slow, px", "phi, deg"), into.offsets.T):
             if np.isfinite(column).all():
                 into.figures[f"median offset {name}"] = float(np.median(column))
                 spread = 1.4826 * np.median(np.abs(column - np.median(column)))

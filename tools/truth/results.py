@@ -185,8 +185,9 @@ def _xds(path: str, truth: dict[str, Any]) -> Result:
     text = read_bytes(path, "XDS file").decode("ascii", "replace")
     for line in text.splitlines():
         if line.startswith("!"):
-            for key, value in re.findall(r"!?([A-Z_'-]+)=\s*([^=]*?)(?=\s+[A-Z_'-]+=|$)",
-                                         line[1:]):
+            for key, value in re.findall(
+                r"!?([A-Z_'-]+)=\s*([^=]*?)(?=\s+[A-Z_'-]+=|$)", line[1:]
+            ):
                 header[key] = value.strip()
         elif line.strip():
             rows.append(line.split())

@@ -15,6 +15,7 @@ from . import (
     response,
     run,
     sampling,
+    series,
     structure_factors,
     trace,
 )
@@ -32,6 +33,7 @@ _FILES = (
     noise,
     response,
     output,
+    series,
     run,
     trace,
     never_read,
