@@ -35,6 +35,7 @@ SHORT_SERIES_CELLS = 6
 EXP_UNDERFLOW = 745.1332191019412
 
 
+@functools.cache
 def grating_series(N: int, terms: int) -> tuple[float, ...]:
     """Return sin(N x) / sin(x), without cos x for an even N, in s = sin^2 x.
 

@@ -93,6 +93,8 @@ def end_process(program: Callable[[], int]) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
+    if "mpi4py" in sys.modules:
+        sys.exit(status)  # the other ranks wait to be told
     os._exit(status)
 
 
@@ -130,6 +132,10 @@ def _start(words: list[str], events: Events) -> None:
         warm_cache(lambda line: say([line]))
     elif "show_config" in chosen:
         program.show_config(words, *chosen["show_config"])
+    elif "batch" in chosen:
+        from .batch import run_batch
+
+        run_batch(words, *chosen["batch"])
     else:
         program.render(words)
 

@@ -70,11 +70,11 @@ def _end(status: int, words: str) -> None:
         os._exit(status)
 
     _thread.start_new_thread(at_the_latest, ())
-    # Where it is not loaded nothing has been written. An import here would wait for
+    # Where it is not loaded nothing has been begun. An import here would wait for
     # the main thread if that is importing.
-    files = sys.modules.get("nbsim.formats.unfinished")
-    if abandon := getattr(files, "abandon", None):
-        abandon()
+    for name in ("nbsim.series.running", "nbsim.formats.unfinished"):
+        if abandon := getattr(sys.modules.get(name), "abandon", None):
+            words += abandon() or ""
     # Not through sys.stderr, which the main thread may be using.
     line = f"nbsim: error: {words}\n"
     with contextlib.suppress(OSError):

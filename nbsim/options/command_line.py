@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import shlex
 import time
@@ -105,6 +106,20 @@ def _take_header(collected: Collector, image: SmvImage, flip_Y: bool) -> None:
         collected.set(name, **fields)
 
 
+def _read_hkl(path: str, default_F: float) -> StructureFactors:
+    """Read a list; the last one is kept, as many command lines may name it."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return read_hkl(path, default_F)  # which says what is wrong
+    return _kept_hkl(path, default_F, (status.st_mtime_ns, status.st_size))
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_hkl(path: str, default_F: float, _: tuple[int, int]) -> StructureFactors:
+    return read_hkl(path, default_F)
+
+
 def _structure_factors(collected: Collector) -> StructureFactors:
     """Read -mtz, -pdb or -hkl, or the dump file, or use default_F alone."""
     made = crystal_factors(collected)
@@ -115,7 +130,7 @@ def _structure_factors(collected: Collector) -> StructureFactors:
     default_F = collected.values["structure_factors"].get("default_F", 0.0)
     if "hkl" in collected.files:
         output["dumpfile"] = dump or DUMP_FILE
-        return read_hkl(collected.files["hkl"], default_F)
+        return _read_hkl(collected.files["hkl"], default_F)
     output["dumpfile"] = None
     asked = dump is not None
     if dump is None and default_F == 0.0 and os.path.exists(DUMP_FILE):

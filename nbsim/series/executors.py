@@ -6,14 +6,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Any
 
 from ..errors import SeriesError, UsageError
 from ..model.structure_factors import available_memory
+from . import running
 from .schedule import Crew, lost_worker
 
 EXECUTORS = ("pool", "dask", "mpi")
@@ -84,12 +87,16 @@ class PoolCrew:
 
     def stop(self) -> None:
         """End all workers at once."""
-        processes = list((getattr(self.executor, "_processes", None) or {}).values())
+        processes = self.processes()
         self.executor.shutdown(wait=False, cancel_futures=True)
         for process in processes:
-            process.terminate()
+            process.kill()
         for process in processes:
             process.join(1.0)
+
+    def processes(self) -> list[Any]:
+        """Return the workers' processes."""
+        return list((getattr(self.executor, "_processes", None) or {}).values())
 
     lost = staticmethod(lost_worker)
 
@@ -98,6 +105,15 @@ def start_worker(threads: int) -> None:
     """Prepare a worker process: Ctrl-C is for its parent, and so are the threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has ended, however that came about."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 class DaskCrew:
@@ -181,10 +197,11 @@ def crew(
         yield LocalCrew(slots)
         return
     pool = PoolCrew(wanted, slots, max(1, processors() // wanted))
-    try:
-        yield pool
-    finally:
-        pool.stop()
+    with running.ended_by(lambda: [process.kill() for process in pool.processes()]):
+        try:
+            yield pool
+        finally:
+            pool.stop()
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from ..errors import FileError, SeriesError
 from ..formats import nxmx
 from ..formats.tiff import write_tiff_stack
 from ..formats.xds_inp import write_xds_inp
+from . import running
 from .executors import crew
 from .manifest import Manifest, check_same, finished_tasks, intact, plain
 from .outputs import SeriesOutputs, Task, leftovers, temporary
@@ -208,13 +209,24 @@ def _make(
     )
     pixels = series.recording.shape[0] * series.recording.shape[1]
 
+    made = 0
+
     def on_done(done: Done) -> None:
+        nonlocal made
         manifest.add_done(done)
+        made += done.task.count
         watch.done(done)
+
+    def last_words() -> str:
+        _remove_leftovers(outputs, missing)
+        return (
+            f"; {made + kept} of {series.frames} frames are whole and kept, "
+            "-resume goes on"
+        )
 
     watch.begin(series.frames, kept)
     try:
-        with crew(
+        with running.ended_by(last_words), crew(
             workers.kind,
             workers.count,
             devices=workers.devices,
