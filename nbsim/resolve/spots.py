@@ -13,12 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .run import R_E_SQR, Setup
+from .positions import positions
+from .amounts import R_E_SQR
+from .run import Setup
 
 #: The lattice factors' constants; see ``kernels/reference/lattice.py``.
 ROUND_SCALE_SQR = math.pi / 6.0
 GAUSS_WIDTH = 0.63
 TOPHAT_RADIUS_SQR = 0.3969
+#: Steps from a flat to a curved detector; each doubles the digits that are right.
+NEWTON_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +66,9 @@ def spot_shape(shape: str, fudge: float, setup: Setup) -> SpotShape:
         width = math.pi * ROUND_SCALE_SQR ** (2.0 / 3.0) * fudge
         peak = product**2 * ROUND_SCALE_SQR
         return SpotShape(peak, width * grating, product * V_star / fudge**1.5)
-    squared = product**2 * fudge
+    # Model c takes a number of cells where a length belongs.
+    size = (product * setup.cell.V_cell) ** (1.0 / 3.0) if setup.physical else product
+    squared = size**2 * fudge
     if shape == "gauss":
         width = 2.0 * squared / GAUSS_WIDTH
         volume = product**2 * (math.pi / width) ** 1.5
@@ -103,7 +109,8 @@ def beamline(setup: Setup) -> Beamline:
 
 def source_weights(setup: Setup) -> np.ndarray:
     """Return the share of each source, (n,); in model c all are alike."""
-    return np.full(len(setup.sources.wavelengths), 1.0 / len(setup.sources.wavelengths))
+    count = len(setup.sources.wavelengths)
+    return setup.sources.shares / count if setup.physical else np.full(count, 1 / count)
 
 
 def turned(v: np.ndarray, axis: np.ndarray, phi: np.ndarray) -> np.ndarray:
@@ -159,7 +166,7 @@ def crossings(
 
 
 def on_detector(setup: Setup, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where rays (n, 3) from the crystal meet the flat detector.
+    """Return where rays (n, 3) from the crystal meet the detector.
 
     Returns
     -------
@@ -174,7 +181,34 @@ def on_detector(setup: Setup, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         t = (pix0 @ normal) / (rays @ normal)
     t = np.where(np.isfinite(t) & (t > 0.0), t, np.nan)
     offset = t[:, None] * rays - pix0
-    return offset @ fast / geometry.pixel_size, offset @ slow / geometry.pixel_size
+    F, S = offset @ fast, offset @ slow
+    if setup.flags.curved:
+        F, S = _on_curved(setup, rays, F, S)
+    return F / geometry.pixel_size, S / geometry.pixel_size
+
+
+def _on_curved(
+    setup: Setup, rays: np.ndarray, F: np.ndarray, S: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return coordinates on a curved detector, m, from those on a flat one."""
+    towards = rays / np.linalg.norm(rays, axis=1)[:, None]
+    step = setup.geometry.pixel_size
+
+    def direction(F: np.ndarray, S: np.ndarray) -> np.ndarray:
+        place = positions(setup, F, S)
+        return place / np.linalg.norm(place, axis=1)[:, None]
+
+    for _ in range(NEWTON_STEPS):
+        here = direction(F, S)
+        f = (direction(F + step, S) - here) / step
+        s = (direction(F, S + step) - here) / step
+        missing = towards - here
+        ff, fs, ss = (np.einsum("ni,ni->n", *pair) for pair in ((f, f), (f, s), (s, s)))
+        fm, sm = (np.einsum("ni,ni->n", v, missing) for v in (f, s))
+        determinant = ff * ss - fs * fs
+        F = F + (ss * fm - fs * sm) / determinant
+        S = S + (ff * sm - fs * fm) / determinant
+    return F, S
 
 
 def polarization(
@@ -196,17 +230,19 @@ def polarization(
 def detected(setup: Setup, rays: np.ndarray, point_pixel: bool) -> np.ndarray:
     """Return the share of the photons that pixels count, for unit vectors (n, 3).
 
-    1 without a sensor. A sensor in layers counts as in model c, where the fraction of
-    the last layer stands for each of them.
+    1 without a sensor. In model c the fraction of the last layer of a sensor stands for
+    each of them.
     """
     geometry, sensor = setup.geometry, setup.sensor
     cosine = rays @ np.array(geometry.odet_vector)
     share = np.ones(len(rays))
     if sensor.thick > 0.0:
         depth = sensor.thickstep * sensor.mu / cosine
-        last = sensor.thicksteps - 1
-        layer = np.exp(-last * depth) - np.exp(-(last + 1) * depth)
-        share = sensor.thicksteps * layer
+        count = sensor.thicksteps
+        if setup.physical:
+            share = 1.0 - np.exp(-count * depth)
+        else:
+            share = count * (np.exp(-(count - 1) * depth) - np.exp(-count * depth))
     if point_pixel:
         share = share / (geometry.pixel_size**2 * np.abs(cosine))
     return share

@@ -181,8 +181,12 @@ class Series:
             for model, fields in row.changes.items()
         }
         goniometer = models.get("goniometer", self.simulation.goniometer)
+        # Model physical looks at the middle of each step by itself.
+        late = 0.5 if self.simulation.model == "c" else 0.0
         if self.middles:
-            models["goniometer"] = _middles(goniometer, start)
+            models["goniometer"] = _equal_steps(goniometer, start, late)
+        else:
+            models["goniometer"] = dataclasses.replace(goniometer, phi_deg=start)
         if row.scale_B:
             models["structure_factors"] = self._damped(row.scale_B)
         simulation = dataclasses.replace(self.simulation, **models)
@@ -240,15 +244,15 @@ def row_wavelength(row: FrameRow) -> float:
     return row.changes.get("beam", {}).get("wavelength_A", np.nan)
 
 
-def _middles(goniometer: Goniometer, start_deg: float) -> Goniometer:
-    """Return a goniometer whose steps are the middles of equal parts of the frame."""
+def _equal_steps(goniometer: Goniometer, start_deg: float, offset: float) -> Goniometer:
+    """Return a goniometer whose steps divide the frame, begun by part of a step late."""
     steps = phi_steps(goniometer)
     if steps.range <= 0.0:
         return dataclasses.replace(goniometer, phi_deg=start_deg)
     width = steps.range * RTD
     return dataclasses.replace(
         goniometer,
-        phi_deg=start_deg + 0.5 * width / steps.count,
+        phi_deg=start_deg + offset * width / steps.count,
         osc_deg=width,
         phistep_deg=None,
         phisteps=steps.count,
