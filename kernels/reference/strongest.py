@@ -4,7 +4,7 @@
 import numpy as np
 from numba import njit
 
-from .detector import pixel_position
+from .detector import pixel_position, solid_angle
 from .lattice import lattice_factor, round_index
 from .pixel import beyond_dmin, fractional_index, scattering_vector
 from .structure_factor import nearest_F
@@ -22,7 +22,7 @@ def strongest_rows(first, photons, dark, job, indices, wavelengths):
     photons
         (rows, fast) float32; pixels at or below `dark` are left out.
     dark
-        Photons.
+        Photons that one term must give to count.
     job : Job
     indices
         (3, rows, fast) int16: h, k, l; 0 where nothing contributes.
@@ -43,7 +43,8 @@ def strongest_rows(first, photons, dark, job, indices, wavelengths):
                 position[1] / airpath,
                 position[2] / airpath,
             )
-            most = 0.0
+            omega_pixel = solid_angle(airpath, 0.0, det)
+            most = dark * sampling.steps / (sampling.scale * omega_pixel)
             for source in range(beam.incident.shape[0]):
                 incident = (
                     beam.incident[source, 0],

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
+from ..optional import library
 from ..resolve.frames import mcstas_rotation, nearest_point
 from .recording import EPOCH, MASKED, SATURATION, Recording
 
@@ -33,16 +33,15 @@ def require_hdf5(what: str) -> Any:
 
     Raises
     ------
-    UsageError
+    MissingLibraryError
         When it is not installed.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise UsageError(
-            f"{what}: HDF5 files need h5py, pip install 'nbsim[hdf5]'"
-        ) from error
-    return h5py
+    return library("h5py", "hdf5", what)
+
+
+def is_hdf5(path: str) -> bool:
+    """Whether a file of this name is HDF5."""
+    return path.lower().endswith((".h5", ".hdf5", ".nxs"))
 
 
 def has_bslz4() -> bool:
@@ -64,13 +63,11 @@ def choose_compression(asked: str | None, master: bool) -> tuple[str, str | None
 
     Raises
     ------
-    UsageError
+    MissingLibraryError
         When bslz4 is asked for and cannot be had.
     """
-    if asked == "bslz4" and not has_bslz4():
-        raise UsageError(
-            "-compression bslz4 needs hdf5plugin, pip install 'nbsim[bslz4]'"
-        )
+    if asked == "bslz4":
+        library("hdf5plugin", "bslz4", "-compression bslz4")
     if asked is not None:
         return asked, None
     if has_bslz4():
@@ -82,8 +79,7 @@ def choose_compression(asked: str | None, master: bool) -> tuple[str, str | None
 def frame_filters(compression: str) -> dict[str, Any]:
     """Return h5py's arguments for a compression."""
     if compression == "bslz4":
-        import hdf5plugin
-
+        hdf5plugin = library("hdf5plugin", "bslz4", "-compression bslz4")
         return dict(hdf5plugin.Bitshuffle(nelems=0, cname="lz4"))
     if compression == "gzip":
         return {"compression": "gzip", "compression_opts": 4, "shuffle": True}

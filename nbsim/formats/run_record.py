@@ -53,11 +53,43 @@ def _left_out(setup: Setup) -> dict[str, Any]:
     return {"SPOT_CUTOFF": setup.spot_cutoff} if setup.spot_cutoff > 0.0 else {}
 
 
-def _header_text(value: Any) -> str:
+def series_header(
+    setup: Setup, adc_offset: float, start_deg: float, osc_deg: float, center: str
+) -> dict[str, str]:
+    """Return the header of a frame of a series, with nine digits.
+
+    Parameters
+    ----------
+    setup
+        The frame's.
+    adc_offset
+        Value of a pixel without photons.
+    start_deg, osc_deg
+        What the frame covers; the setup's phi is the middle of its first step.
+    center
+        "c": BEAM_CENTER as C writes it; "dials": so that dxtbx, which turns it about
+        and adds a pixel, comes to the true place.
+    """
+    g = setup.geometry
+    record = {
+        **geometry_record(setup),
+        "PHI": start_deg,
+        "OSC_START": start_deg,
+        "OSC_RANGE": osc_deg,
+        "ADC_OFFSET": adc_offset,
+    }
+    if center == "dials":
+        record["BEAM_CENTER_X"] = (g.Fbeam - g.pixel_size) * 1000.0
+        from_other_edge = g.spixels * g.pixel_size - g.Sbeam
+        record["BEAM_CENTER_Y"] = (from_other_edge + g.pixel_size) * 1000.0
+    return {key: _header_text(value, "%.9g") for key, value in record.items()}
+
+
+def _header_text(value: Any, form: str = "%g") -> str:
     if isinstance(value, str):
         return value
     numbers = value if isinstance(value, list) else [value]
-    return ",".join("%g" % number for number in numbers)
+    return ",".join(form % number for number in numbers)
 
 
 def metadata(

@@ -41,7 +41,7 @@ def mcstas_rotation(geometry: Geometry) -> np.ndarray:
 
 
 def xds_rotation(geometry: Geometry) -> np.ndarray:
-    """Return the (3, 3) rotation R of v_xds = R v_nbsim: rows fast, slow, fast x slow."""
+    """Return the (3, 3) rotation R of v_xds = R v_nbsim: fast, slow, fast x slow."""
     fast = _unit(np.array(geometry.fdet_vector))
     slow = _unit(np.array(geometry.sdet_vector))
     return np.array([fast, slow, np.cross(fast, slow)])

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .positions import positions
 from .amounts import R_E_SQR
+from .positions import positions
 from .run import Setup
 
 #: The lattice factors' constants; see ``kernels/reference/lattice.py``.

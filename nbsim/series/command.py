@@ -38,8 +38,8 @@ def series_of(command: CommandLine[Simulation]) -> Series:
     for name in SINGLE_ONLY:
         if name in command.given:
             raise UsageError(
-                f"-{name} is for one image: a series has -nxfile, -cbffile, -noisefile, "
-                "-floatfile, -tifffile and -preview"
+                f"-{name} is for one image: a series has -nxfile, -cbffile, "
+                "-noisefile, -floatfile, -tifffile and -preview"
             )
     options = command.series
     rows = _rows(command)

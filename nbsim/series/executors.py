@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who does the work: this process, a pool of processes, Dask's workers or MPI's ranks."""
+"""Who works: this process, a pool of processes, Dask's workers or MPI's ranks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Any
 
-from ..errors import SeriesError, UsageError
+from ..errors import SeriesError
 from ..model.structure_factors import available_memory
+from ..optional import library
 from . import running
-from .schedule import Crew, lost_worker
+from .schedule import Crew
 
 EXECUTORS = ("pool", "dask", "mpi")
 #: Python, numba and a frame's arrays beside the structure factors, bytes.
@@ -51,25 +52,20 @@ class InProcess(Executor):
         return future
 
 
-class LocalCrew:
+class LocalCrew(Crew):
     """One worker: this process."""
 
     def __init__(self, slots: Sequence[str]) -> None:
         self.slots, self.executor = slots[:1], InProcess()
 
-    def renew(self) -> None:
-        """Nothing can break."""
 
-    lost = staticmethod(lost_worker)
-
-
-class PoolCrew:
+class PoolCrew(Crew):
     """A pool of processes on this machine, one task more than workers in its hands."""
 
     def __init__(self, workers: int, slots: Sequence[str], threads: int) -> None:
         self.slots = slots
         self._workers, self._threads = workers, threads
-        self.executor = self._pool()
+        self.executor: Executor = self._pool()
 
     def _pool(self) -> ProcessPoolExecutor:
         # Numba's threads do not survive a fork.
@@ -98,8 +94,6 @@ class PoolCrew:
         """Return the workers' processes."""
         return list((getattr(self.executor, "_processes", None) or {}).values())
 
-    lost = staticmethod(lost_worker)
-
 
 def start_worker(threads: int) -> None:
     """Prepare a worker process: Ctrl-C is for its parent, and so are the threads."""
@@ -116,32 +110,24 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-class DaskCrew:
+class DaskCrew(Crew):
     """Workers of a Dask scheduler, which does killed workers' tasks again itself."""
 
     def __init__(self, client: Any, workers: int, device: str) -> None:
         self.executor = client.get_executor(pure=False)
-        self.slots = [device] * (2 * workers)
-
-    def renew(self) -> None:
-        """Dask's own business."""
+        self.slots: Sequence[str] = [device] * (2 * workers)
 
     def lost(self, error: BaseException) -> bool:
         """Whether Dask has given a task up because its workers died."""
         return type(error).__name__ == "KilledWorker"
 
 
-class MpiCrew:
-    """The ranks of an MPI run."""
+class MpiCrew(Crew):
+    """The ranks of an MPI run; all end when one dies."""
 
     def __init__(self, executor: Executor, workers: int, device: str) -> None:
         self.executor = executor
-        self.slots = [device] * (2 * workers)
-
-    def renew(self) -> None:
-        """MPI ends all ranks when one dies; this is never reached."""
-
-    lost = staticmethod(lost_worker)
+        self.slots: Sequence[str] = [device] * (2 * workers)
 
 
 @contextlib.contextmanager
@@ -212,12 +198,7 @@ def _dask(
     tasks: int,
     device: str,
 ) -> Iterator[Crew]:
-    try:
-        import distributed
-    except ImportError as error:
-        raise UsageError(
-            "-executor dask needs distributed, pip install 'nbsim[dask]'"
-        ) from error
+    distributed = library("distributed", "dask", "-executor dask")
     with contextlib.ExitStack() as stack:
         logging.getLogger("distributed").setLevel(logging.ERROR)
         where: Any = scheduler
@@ -241,18 +222,12 @@ def _dask(
 
 @contextlib.contextmanager
 def _mpi(device: str) -> Iterator[Crew]:
-    try:
-        from mpi4py import MPI
-        from mpi4py.futures import MPIPoolExecutor
-    except ImportError as error:
-        raise UsageError("-executor mpi needs mpi4py, pip install 'nbsim[mpi]'") from (
-            error
-        )
-    ranks = MPI.COMM_WORLD.Get_size()
+    ranks = library("mpi4py.MPI", "mpi", "-executor mpi").COMM_WORLD.Get_size()
+    futures = library("mpi4py.futures", "mpi", "-executor mpi")
     if ranks < 2:
         raise SeriesError(
             "-executor mpi: one rank hands out the work, so two are the least: "
             "mpiexec -n 3 python -m mpi4py.futures -m nbsim ..."
         )
-    with MPIPoolExecutor() as executor:
+    with futures.MPIPoolExecutor() as executor:
         yield MpiCrew(executor, ranks - 1, device)

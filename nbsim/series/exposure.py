@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .series import Frame
+from ..model.detector_response import DetectorResponse
+from .series import Frame, Series
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,16 +22,21 @@ class Exposure:
     frame
         What was rendered.
     photons
-        (slow, fast) float32, expected.
+        (slow, fast) float32, expected, with the background.
+    response
+        What the detector makes of them.
     """
 
     frame: Frame
     photons: np.ndarray
+    response: DetectorResponse | None = None
 
     @functools.cached_property
     def counts(self) -> np.ndarray:
         """(slow, fast) uint32 with noise, drawn when first asked for."""
-        return self.frame.simulation.counts(self.photons, self.frame.seed)
+        return self.frame.simulation.counts(
+            self.photons, self.frame.seed, response=self.response
+        )
 
     def adu(self, adc_offset: float) -> np.ndarray:
         """Return the counts as 16-bit numbers above an offset."""
@@ -38,6 +44,7 @@ class Exposure:
         return np.minimum(shifted, 65535.0).astype(np.uint16)
 
 
-def expose(frame: Frame, **options: Any) -> Exposure:
+def expose(series: Series, number: int, **options: Any) -> Exposure:
     """Render a frame; the keyword arguments are those of `Simulation.run`."""
-    return Exposure(frame, frame.simulation.render(**options))
+    photons = series.render(number, **options)
+    return Exposure(series.frame(number), photons, series.response)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What of a series is done: one JSON object a line, the first says what the series is."""
+"""What of a series is done: JSON lines; the first describes the series."""
 
 from __future__ import annotations
 

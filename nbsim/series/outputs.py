@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..formats.files import check_writable, same_place
-from ..formats.nxmx import VALUES, choose_compression, master_prefix
+from ..formats.nxmx import (
+    VALUES,
+    choose_compression,
+    is_hdf5,
+    master_prefix,
+    require_hdf5,
+)
 from ..formats.recording import numbered
 from ..model import validate
 
@@ -231,6 +237,10 @@ class SeriesOutputs:
             check_writable(path)
             seen.append((f"-{option}", path))
         check_writable(self.manifest)
+        for option in ("nxfile", "truth_images", "truthfile"):
+            name = getattr(self, option)
+            if name is not None and (option != "truthfile" or is_hdf5(name)):
+                require_hdf5(f"-{option} {name}")
         _, note = choose_compression(self.compression, self.is_master)
         return [] if note is None or self.nxfile is None else [note]
 

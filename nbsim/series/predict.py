@@ -143,7 +143,7 @@ def _brightness(simulation: Simulation, F: np.ndarray, rays: np.ndarray) -> np.n
 
 def _below(x: np.ndarray) -> np.ndarray:
     """Return the normal distribution function."""
-    return 0.5 * (1.0 + _erf(x / math.sqrt(2.0)).astype(float))
+    return 0.5 * (1.0 + np.asarray(_erf(x / math.sqrt(2.0)), float))
 
 
 def _present(simulation: Simulation, fast: np.ndarray, slow: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ from concurrent.futures import (
     Future,
     wait,
 )
-from typing import Any, Protocol
 
 from ..errors import SeriesError
 from .outputs import Task
@@ -25,8 +24,8 @@ RETRIES = 2
 GLANCE = 0.2
 
 
-class Crew(Protocol):
-    """Workers: an executor that can be replaced when it breaks.
+class Crew:
+    """Workers: an executor, which a pool of processes replaces when it breaks.
 
     Attributes
     ----------
@@ -40,17 +39,11 @@ class Crew(Protocol):
     executor: Executor
 
     def renew(self) -> None:
-        """Replace a broken executor."""
-        ...
+        """Replace a broken executor, where it can break."""
 
     def lost(self, error: BaseException) -> bool:
         """Whether an exception means that a worker is gone, not that it refused."""
-        ...
-
-
-def lost_worker(error: BaseException) -> bool:
-    """Whether an exception means that a worker of a local pool is gone."""
-    return isinstance(error, (BrokenExecutor, CancelledError))
+        return isinstance(error, (BrokenExecutor, CancelledError))
 
 
 def run_tasks(

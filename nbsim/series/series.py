@@ -14,12 +14,14 @@ from ..model import validate
 from ..model.models import Goniometer, clock_seed
 from ..model.structure_factors import StructureFactors
 from ..model.validate import MAX_SEED
+from ..resolve.spots import source_weights
 from ..resolve.steps import phi_steps
 from ..resolve.vectors import RTD
 from ..simulation import Simulation
 
 if TYPE_CHECKING:
     from ..formats.recording import Recording
+    from ..model.detector_response import DetectorResponse
 
 #: Fields that are those of the whole series: its files have one shape and one width.
 COMMON = ("detpixels_f", "detpixels_s", "detsize_f_mm", "detsize_s_mm", "mask", "roi")
@@ -104,6 +106,8 @@ class Series:
         For each frame how it differs; empty: not at all.
     seed
         Of the first frame's noise; None: the clock.
+    response
+        What the detector makes of the photons; None: it counts them.
     middles
         Whether phi steps are at the middle of their intervals; if not, as in C.
     """
@@ -112,6 +116,7 @@ class Series:
     frames: int = 1
     rows: Sequence[FrameRow] = ()
     seed: int | None = None
+    response: DetectorResponse | None = None
     middles: bool = True
 
     def __post_init__(self) -> None:
@@ -202,12 +207,32 @@ class Series:
 
     def render(self, number: int, **options: Any) -> np.ndarray:
         """Return the expected photons of a frame; options as in `Simulation.run`."""
-        return self.frame(number).simulation.render(**options)
+        frame = self.frame(number)
+        image = frame.simulation.render(**options)
+        if frame.simulation.backgrounds:
+            image += self._background(frame)
+        return image
+
+    def _background(self, frame: Frame) -> np.ndarray:
+        """Return a frame's background; rendered once where all have the same."""
+        same = (frame.simulation.beam, frame.simulation.detector) == (
+            self.simulation.beam,
+            self.simulation.detector,
+        )
+        if same:
+            return self._shared_background
+        return frame.simulation.render_background()
+
+    @functools.cached_property
+    def _shared_background(self) -> np.ndarray:
+        return self.simulation.render_background()
 
     def counts(self, number: int, **options: Any) -> np.ndarray:
         """Return a frame with noise: (slow, fast) uint32 counts without offset."""
         frame = self.frame(number)
-        return frame.simulation.counts(frame.simulation.render(**options), frame.seed)
+        return frame.simulation.counts(
+            self.render(number, **options), frame.seed, response=self.response
+        )
 
     @functools.cached_property
     def recording(self) -> Recording:
@@ -221,7 +246,9 @@ class Series:
         mean = setup.wavelength * 1e10
         spectrum = setup.sources.wavelengths * 1e10
         polychromatic = np.ptp(spectrum) > 0.0
-        whole = detector.mask is None and detector.roi is None
+        present = simulation.rendered
+        if detector.dead is not None:
+            present = present & ~detector.dead
         return Recording(
             geometry=setup.geometry,
             starts_deg=np.array([self.start_deg(i) for i in range(self.frames)]),
@@ -232,9 +259,9 @@ class Series:
             beamsize_mm=beam.beamsize_mm,
             polarization=0.0 if beam.nopolar else beam.polarization,
             thickness_m=setup.sensor.thick,
-            present=None if whole else simulation.rendered,
+            present=None if present.all() else present,
             spectrum_A=spectrum if polychromatic else np.empty(0),
-            spectrum_weights=(setup.sources.weights if polychromatic else np.empty(0)),
+            spectrum_weights=(source_weights(setup) if polychromatic else np.empty(0)),
             frame_wavelengths_A=np.where(np.isnan(own), mean, own),
         )
 
@@ -245,7 +272,7 @@ def row_wavelength(row: FrameRow) -> float:
 
 
 def _equal_steps(goniometer: Goniometer, start_deg: float, offset: float) -> Goniometer:
-    """Return a goniometer whose steps divide the frame, begun by part of a step late."""
+    """Return a goniometer with equal steps, begun a part of a step late."""
     steps = phi_steps(goniometer)
     if steps.range <= 0.0:
         return dataclasses.replace(goniometer, phi_deg=start_deg)

@@ -17,8 +17,8 @@ from ..formats.cbf import write_cbf
 from ..formats.nxmx import choose_compression, data_file, stored
 from ..formats.png import write_png
 from ..formats.recording import Recording, numbered
+from ..formats.run_record import series_header
 from ..formats.smv import write_smv
-from ..formats.smv_geometry import series_header
 from ..formats.tiff import write_tiff
 from .exposure import Exposure
 from .outputs import SeriesOutputs, Task, temporary

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import FileError
 from ..formats.files import replace_when_complete
-from ..formats.nxmx import require_hdf5
+from ..formats.nxmx import is_hdf5, require_hdf5
 from ..formats.recording import Recording
 from ..resolve.vectors import RTD
 from .predict import SPOT, still_spots, sweep_spots
@@ -158,11 +158,6 @@ def write_truth(path: str, content: dict[str, Any], name: str | None = None) -> 
         group = file.create_group("spots")
         for key, column in content["spots"].items():
             group.create_dataset(key, data=column, track_times=False)
-
-
-def is_hdf5(path: str) -> bool:
-    """Whether a truth file of this name is HDF5."""
-    return path.lower().endswith((".h5", ".hdf5", ".nxs"))
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..formats.nxmx import copy_chunks, frame_filters, require_hdf5
-from ..images.rows import in_pieces
+from ..rows import in_pieces
 from ..simulation import Simulation
 from .exposure import Exposure
 from .outputs import Task
@@ -38,8 +38,7 @@ def strongest(
     simulation
         A frame's.
     photons
-        (slow, fast) float32, its image without background; pixels of at most `DARK`
-        photons are left out.
+        (slow, fast) float32, its image; pixels of at most `DARK` photons are left out.
 
     Returns
     -------

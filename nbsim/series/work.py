@@ -112,7 +112,8 @@ def make_task(
             ]
             for at, number in enumerate(task.frames):
                 shot = expose(
-                    series.frame(number),
+                    series,
+                    number,
                     backend=device,
                     precision=precision,
                     threads=threads,

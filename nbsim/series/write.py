@@ -21,7 +21,7 @@ from ..formats.xds_inp import write_xds_inp
 from . import running
 from .executors import crew
 from .manifest import Manifest, check_same, finished_tasks, intact, plain
-from .outputs import SeriesOutputs, Task, leftovers, temporary
+from .outputs import SeriesOutputs, Task, leftovers
 from .schedule import run_tasks
 from .series import Series
 from .sinks import file_sha256, image_dtype, naming, staged
@@ -150,6 +150,8 @@ def describe(series: Series, outputs: SeriesOutputs, precision: str) -> dict[str
             "F": factors.F,
             "mask": None if mask is None else np.asarray(mask),
             "rows": [dataclasses.asdict(row) for row in series.rows],
+            "backgrounds": [dataclasses.asdict(b) for b in simulation.backgrounds],
+            "response": series.response and dataclasses.asdict(series.response),
         }
     )
 

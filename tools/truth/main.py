@@ -33,8 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
         description="Compare the result of a processing program with the truth of an "
         "nbsim series: cell, orientation, positions and intensities.",
         epilog="Intensities are compared after one scale factor: integrated ones with "
-        "the expected photons, merged ones with F squared. z is (found - true) / sigma; "
-        "its mean square is 1 when the errors are right.",
+        "the expected photons, merged ones with F squared. z is (found - true) / "
+        "sigma; its mean square is 1 when the errors are right.",
     )
     parser.add_argument("truth", help="the file that -truthfile wrote (JSON or HDF5)")
     parser.add_argument(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nbsim.errors import UsageError
+from nbsim.optional import library
 from nbsim.tools.truth.compare import Comparison
 
 
@@ -17,16 +17,11 @@ def write_plots(folder: str, comparison: Comparison) -> list[str]:
 
     Raises
     ------
-    UsageError
+    MissingLibraryError
         When matplotlib is missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError(
-            "-plots needs matplotlib, pip install 'nbsim[plot]'"
-        ) from error
+    agg = library("matplotlib.backends.backend_agg", "plot", "-plots")
+    figures = library("matplotlib.figure", "plot", "-plots")
     os.makedirs(folder, exist_ok=True)
     written = []
     for name, draw, wanted in (
@@ -34,8 +29,8 @@ def write_plots(folder: str, comparison: Comparison) -> list[str]:
         ("intensities.png", _intensities, len(comparison.found)),
     ):
         if wanted:
-            figure = Figure(figsize=(10.0, 4.2), layout="constrained")
-            FigureCanvasAgg(figure)
+            figure = figures.Figure(figsize=(10.0, 4.2), layout="constrained")
+            agg.FigureCanvasAgg(figure)
             draw(figure, comparison)
             path = os.path.join(folder, name)
             figure.savefig(path, dpi=110)

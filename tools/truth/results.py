@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results of processing programs, in one form: nbsim's frame, pixels from the corner."""
+"""Results of processing programs in one form: nbsim's frame, pixels from a corner."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from nbsim.errors import FileError, UsageError
+from nbsim.errors import FileError
 from nbsim.formats.files import read_bytes
+from nbsim.optional import library
 from nbsim.resolve.frames import imgcif_rotation, xds_rotation
 from nbsim.tools.truth.dials_table import (
     INTEGRATED_PRF,
@@ -144,12 +145,7 @@ def _dials_reflections(path: str) -> Result:
 
 
 def _mtz(path: str) -> Result:
-    try:
-        import gemmi
-    except ImportError as error:
-        raise UsageError(
-            f"{path}: MTZ files need gemmi, pip install 'nbsim[xtal]'"
-        ) from error
+    gemmi = library("gemmi", "xtal", path)
     try:
         mtz = gemmi.read_mtz_file(path)
     except (OSError, RuntimeError, ValueError) as error:
@@ -257,8 +253,8 @@ def _text(path: str) -> Result:
         table = np.array(rows[1:], float)
     except ValueError as error:
         raise FileError(f"{path}: {error}") from error
-    where = [found.get(key) for key in ("fast", "slow", "frame")]
-    positions = None if None in where else table[:, where]
+    where = [found[key] for key in ("fast", "slow", "frame") if key in found]
+    positions = table[:, where] if len(where) == 3 else None
     return Result(
         hkl=table[:, [found[key] for key in "hkl"]].astype(int),
         positions=positions,
