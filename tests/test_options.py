@@ -34,6 +34,8 @@ from nbsim.options import GROUPS, OPTIONS, OptionError, build_parser, parse
 from nbsim.options.collector import Collector
 from nbsim.options.command_line import Output, misread_by_c, read_command_line
 from nbsim.options.schema import option as row
+from nbsim.series.command import RUN_WORDS
+from nbsim.series.outputs import SeriesOutputs
 
 REAL_OPTIONS = [option for option in OPTIONS if not option.instead]
 
@@ -432,6 +434,8 @@ adc | -1e99 0 1e99 | inf nan
 fdet_vector:0 sdet_vector:1 odet_vector:2 beam_vector:0 | -1 0 1 | inf nan
 polar_vector:1 spindle_axis:2 twotheta_axis:0 | -1 0 1 | inf nan
 pix0_vector:0 pix0_vector_mm:2 | -1 0 1 | inf nan
+frames random_orientations frames_per_file | 1 2147483647 | 0 1.5 nan
+workers | 1 4096 | 0 4097 1.5 nan
 """
 EDGE_CASES = [
     (*place.partition(":")[::2], inside.split(), outside.split())
@@ -503,6 +507,8 @@ def test_rows_say_where_values_go():
     fields["simulation"] = {"model"}
     fields["preset"] = {"name"}
     fields["response"] = {field.name for field in dataclasses.fields(DetectorResponse)}
+    fields["series"] = {field.name for field in dataclasses.fields(SeriesOutputs)}
+    fields["series"] |= set(RUN_WORDS)
     fields["factors"] = {
         name
         for maker in (read_mtz, structure_factors_from_model)

@@ -17,6 +17,16 @@ from .write import Workers
 
 #: Options whose files belong to one image.
 SINGLE_ONLY = ("intfile", "pgmfile", "preview_noise", "trace_pixel", "printout")
+#: What options say about a series besides its files.
+RUN_WORDS = (
+    "frames",
+    "frame_table",
+    "random_orientations",
+    "workers",
+    "executor",
+    "scheduler",
+    "resume",
+)
 _OUTPUT_FIELDS = {field.name for field in dataclasses.fields(SeriesOutputs)}
 
 

@@ -159,7 +159,8 @@ def finished_tasks(
     return {
         entry["task"]: entry
         for entry in lines
-        if frames.get(entry.get("task", -1)) == entry.get("frames")
+        if "task" in entry
+        and frames.get(entry["task"]) == entry.get("frames")
         and intact(path, entry, but)
     }
 

@@ -84,6 +84,8 @@ def _check_columns(where: str, names: Sequence[str]) -> None:
                 f"{where}: column {name!a} is no option; columns are the names of "
                 "options without dash, such as distance or misset_x"
             )
+        if option in EXACT and (EXACT[option].action or EXACT[option].unused):
+            raise FileError(f"{where}: column {name}: it changes no frame")
         missing = [part for part in PARTS.get(option, ()) if part not in names]
         if name in _PART_OF and missing and option == "misset":
             raise FileError(f"{where}: with {name} there must be {', '.join(missing)}")
@@ -100,13 +102,11 @@ def _row(where: str, names: Sequence[str], cells: Sequence[str]) -> FrameRow:
     scale_B = _number(where, SCALE_B, values.pop(SCALE_B, None)) or 0.0
     try:
         changes = _changes(_words(values))
-        seed = changes.pop("output", {}).pop("seed", None)
-        for model, fields in changes.items():
-            for field in fields:
-                if model not in FrameRow.MODELS:
-                    raise ValueError(
-                        f"column {field}: it cannot differ from frame to frame"
-                    )
+        seed = changes.get("output", {}).pop("seed", None)
+        changes = {model: fields for model, fields in changes.items() if fields}
+        for model in changes.keys() - set(FrameRow.MODELS):
+            field = next(iter(changes[model]))
+            raise ValueError(f"column {field}: it cannot differ from frame to frame")
         return FrameRow(
             changes, seed, scale_B, None if number is None else int(number) - 1
         )
