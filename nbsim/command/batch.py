@@ -7,6 +7,8 @@ import contextlib
 import shlex
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from ..errors import FileError, UsageError
 from ..formats.files import read_bytes
 from ..options import parse
@@ -128,5 +130,9 @@ def _render(words: Sequence[str], number: int, written: dict[str, int]) -> None:
     result = command.simulation.run(
         backend=output.device, threads=output.threads, precision=output.precision
     )
-    for message in write_all(command, make_images(command, result), plan):
+    background = None
+    if command.simulation.backgrounds:
+        background = command.simulation.render_background(threads=output.threads)
+        np.add(result.image, background, out=result.image)
+    for message in write_all(command, make_images(command, result, background), plan):
         warn(f"row {number}: {message}")

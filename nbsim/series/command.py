@@ -62,7 +62,12 @@ def series_of(command: CommandLine[Simulation]) -> Series:
     # One image keeps C's phi steps.
     single = frames is None and not rows
     return Series(
-        command.simulation, count, rows, command.output.seed, middles=not single
+        command.simulation,
+        count,
+        rows,
+        command.output.seed,
+        response=command.output.response,
+        middles=not single,
     )
 
 
