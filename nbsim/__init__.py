@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from .model.detector_response import DetectorResponse
     from .model.models import Beam, Crystal, Goniometer, Sampling
     from .model.structure_factors import StructureFactors
-    from .simulation import Detector, Simulation, extract_stol
     from .series.command import read_series
     from .series.outputs import SeriesOutputs
     from .series.series import FrameRow, Series
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
     )
     from .series.truth import read_truth
     from .series.write import Workers, write_series
-    from .simulation import Detector, Simulation
+    from .simulation import Detector, Simulation, extract_stol
     from .trace.pixel import Trace
 
 _HOME = {
