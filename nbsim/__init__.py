@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .factors.atomic_model import structure_factors_from_model
     from .factors.reflection_file import CrystalFactors, read_mtz
     from .formats.cbf import write_cbf
+    from .formats.crystfel_geom import read_geom
+    from .formats.dials_expt import read_expt
+    from .formats.geometry_file import GeometryFile
     from .formats.hkl import read_fdump, read_hkl, write_fdump, write_hkl
     from .formats.pgm import write_pgm
     from .formats.png import write_png
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from .formats.spectrum_file import read_spectrum
     from .formats.textfiles import read_matrix, read_sources, read_stol
     from .formats.tiff import read_tiff, write_tiff
+    from .formats.xds_geometry import read_xds_inp, read_xparm
     from .images.counts import counts_image
     from .images.detected import detected_image
     from .images.noise import Noise, poisson_noise
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
     from .model.detector_presets import DetectorPreset, detector_preset
     from .model.detector_response import DetectorResponse
     from .model.models import Beam, Crystal, Goniometer, Sampling
+    from .model.panel import Panel
     from .model.structure_factors import StructureFactors
     from .series.command import read_series
     from .series.outputs import SeriesOutputs
@@ -69,9 +74,11 @@ _HOME = {
     "DeviceError": "errors",
     "FileError": "errors",
     "FrameRow": "series.series",
+    "GeometryFile": "formats.geometry_file",
     "Goniometer": "model.models",
     "MissingLibraryError": "errors",
     "Noise": "images.noise",
+    "Panel": "model.panel",
     "Result": "backends.protocol",
     "Sampling": "model.models",
     "Series": "series.series",
@@ -92,8 +99,10 @@ _HOME = {
     "poisson_noise": "images.noise",
     "read_image": "formats.registry",
     "random_orientations": "series.table",
+    "read_expt": "formats.dials_expt",
     "read_fdump": "formats.hkl",
     "read_frame_table": "series.table",
+    "read_geom": "formats.crystfel_geom",
     "read_hkl": "formats.hkl",
     "read_matrix": "formats.textfiles",
     "read_mtz": "factors.reflection_file",
@@ -104,6 +113,8 @@ _HOME = {
     "read_stol": "formats.textfiles",
     "read_tiff": "formats.tiff",
     "read_truth": "series.truth",
+    "read_xds_inp": "formats.xds_geometry",
+    "read_xparm": "formats.xds_geometry",
     "structure_factors_from_model": "factors.atomic_model",
     "write_cbf": "formats.cbf",
     "write_fdump": "formats.hkl",
@@ -127,9 +138,11 @@ __all__ = [
     "DeviceError",
     "FileError",
     "FrameRow",
+    "GeometryFile",
     "Goniometer",
     "MissingLibraryError",
     "Noise",
+    "Panel",
     "Result",
     "Sampling",
     "Series",
@@ -150,8 +163,10 @@ __all__ = [
     "extract_stol",
     "poisson_noise",
     "random_orientations",
+    "read_expt",
     "read_fdump",
     "read_frame_table",
+    "read_geom",
     "read_hkl",
     "read_image",
     "read_matrix",
@@ -163,6 +178,8 @@ __all__ = [
     "read_stol",
     "read_tiff",
     "read_truth",
+    "read_xds_inp",
+    "read_xparm",
     "structure_factors_from_model",
     "write_cbf",
     "write_fdump",

@@ -396,6 +396,7 @@ roi:0 roi:1 roi:2 roi:3 | -5 0 7 | 0.5 nan inf
 printout_pixel:0 printout_pixel:1 trace_pixel:0 trace_pixel:1 | 0 9 | -1 0.5
 samplesize sample_x sample_y sample_z | 0 100 | -1e-9 101 inf nan
 ksol fprime:2 | 0 1e9 | -1e-9 inf nan
+expt_index | 0 7 2147483647 | -1 0.5 nan
 bsol add_B F_scale F000 fprime:1 | -1e9 0 1e9 | inf nan
 fudge | 1e-12 1e12 | 0 -1 9e-13 1.1e12 inf nan
 lambda | 0.01 100 | 0 -1 0.0099 100.1 inf nan

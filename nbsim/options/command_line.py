@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from ..errors import FileError, UsageError
+from ..formats.geometry_file import GeometryFile
 from ..formats.hkl import read_fdump, read_hkl
 from ..formats.smv import SmvImage
 from ..formats.smv_geometry import header_fields, read_header_image
@@ -23,6 +24,7 @@ from ..model.structure_factors import StructureFactors
 from .collector import Collector
 from .crystal_files import CELL_FILES, crystal_factors, take_spectrum
 from .detector_words import backgrounds, response, take_preset
+from .geometry_files import read_geometry, take_crystal, take_geometry
 from .reader import EXACT, parse
 from .schema import shown
 
@@ -187,13 +189,19 @@ def read_command_line(args: str | Sequence[str], kind: type[Kind]) -> CommandLin
     events = parse(words)
     collected = Collector()
     files = {name: values[0] for name, values in events if name in ("img", "mask")}
-    # Headers come first, the mask's before the image's: what is on the line wins.
+    line = Collector()
+    _take_all(line, events)
+    geometry = read_geometry(line)
+    # Files come first, the mask's before the image's: what is on the line wins.
     headers = {}
     for name, what in (("mask", "mask"), ("img", "image")):
         if name in files:
             headers[what] = read_header_image(files[name], what)
-            _take_header(collected, headers[what], flip_Y=name == "mask")
+            if geometry is None:
+                _take_header(collected, headers[what], flip_Y=name == "mask")
             collected.notes.append(f"reading {files[name]}")
+    if geometry is not None:
+        take_geometry(collected, geometry, line)
     _take_all(collected, events)
     skipped = [shown(values[0]) for name, values in events if name == "skipped"]
     if skipped:
@@ -206,7 +214,7 @@ def read_command_line(args: str | Sequence[str], kind: type[Kind]) -> CommandLin
         if why:
             collected.warnings.append(f"-{name} changes nothing {why}")
     _check_unused_stols(collected)
-    return _build(words, collected, headers, kind)
+    return _build(words, collected, headers, geometry, kind)
 
 
 def _take_all(collected: Collector, events: list[tuple[str, tuple]]) -> None:
@@ -237,13 +245,16 @@ def _build(
     words: tuple[str, ...],
     collected: Collector,
     headers: dict[str, SmvImage],
+    geometry: GeometryFile | None,
     kind: type[Kind],
 ) -> CommandLine[Kind]:
     crystal, detector = collected.values["crystal"], collected.values["detector"]
-    if collected.values["backgrounds"] and not crystal.keys() & {"cell"}:
+    known = geometry is not None and geometry.crystal is not None
+    if collected.values["backgrounds"] and not known and "cell" not in crystal:
         # Without reflections the crystal does not matter.
         _stand_in_for_no_crystal(collected)
-    if "cell" not in crystal and not collected.files.keys() & {"mat", *CELL_FILES}:
+    named = collected.files.keys() & {"mat", *CELL_FILES}
+    if "cell" not in crystal and not known and not named:
         raise UsageError(
             "no crystal: give its cell, as in nbsim -cell 78 78 37 -default_F 9 -N 10, "
             "or its orientation matrix, as in nbsim -mat A.mat -hkl P1.hkl -N 10"
@@ -251,6 +262,8 @@ def _build(
     if "mat" in collected.files:
         _read_matrix(collected)
     take_spectrum(collected)
+    if geometry is not None:
+        take_crystal(collected, geometry)
     factors = _structure_factors(collected)
     take_preset(collected)
     output = Output(**collected.values["output"], response=response(collected))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UsageError
+from ..formats.geometry_file import cell_of_stars
 from ..formats.spectrum_file import read_spectrum
 from ..model.models import Beam
 from .collector import Collector
@@ -141,13 +142,7 @@ def _take_cell(collected: Collector, path: str, result: CrystalFactors) -> None:
 
 def cell_of_matrix(A_matrix: np.ndarray, wavelength_A: float) -> tuple[float, ...]:
     """Return the cell [A, deg] of a MOSFLM matrix, which includes the wavelength."""
-    stars = np.asarray(A_matrix) / wavelength_A
-    metric = np.linalg.inv(stars.T @ stars)
-    lengths = np.sqrt(np.diag(metric))
-    cosines = metric / np.outer(lengths, lengths)
-    pairs = (1, 2), (0, 2), (0, 1)
-    angles = [np.degrees(np.arccos(np.clip(cosines[i], -1.0, 1.0))) for i in pairs]
-    return (*map(float, lengths), *map(float, angles))
+    return cell_of_stars(np.asarray(A_matrix) / wavelength_A)
 
 
 def cells_differ(first: tuple[float, ...], second: tuple[float, ...]) -> bool:

@@ -163,6 +163,12 @@ class Turn(NamedTuple):
         return rotate_axis(rotate_xyz(v, *self.xyz), self.axis, self.twotheta)
 
 
+def _by_nearest(detector: Detector, own_pivot: str) -> bool:
+    """Whether a detector is placed by its point that is nearest to the crystal."""
+    pivot = detector.pivot or own_pivot
+    return pivot == "sample" and detector.close_distance_mm is not None
+
+
 def _difference(u: Vector, v: Vector) -> Vector:
     return u[0] - v[0], u[1] - v[1], u[2] - v[2]
 
@@ -293,9 +299,12 @@ def exact_geometry(detector: Detector, beam: Beam, goniometer: Goniometer) -> Ge
     )
     ratio = dot(beam_vector, rotate_xyz(odet, *turn.xyz))
     if abs(ratio) < PARALLEL:
-        raise ValueError(
-            "the detector plane contains the beam direction: no beam centre exists"
-        )
+        if not _by_nearest(detector, axes.pivot):
+            raise ValueError(
+                "the detector plane contains the beam direction: no beam centre exists"
+            )
+        # There is no distance along the beam; that of the nearest point stands in.
+        ratio = 1.0
     unturned = fdet, sdet, odet
     if detector.pix0_vector_mm is not None:
         placed = _at_given_corner(detector, beam_vector, unturned, turn)

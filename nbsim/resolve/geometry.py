@@ -316,10 +316,13 @@ def resolve_geometry(
 
     # C quirk: two-theta does not enter this ratio.
     ratio = dot(beam_vector, rotate_xyz(odet, *rotations))
-    if ratio == 0.0:
+    by_nearest = axes.pivot == "sample" and detector.close_distance_mm is not None
+    if ratio == 0.0 and not by_nearest:
         raise ValueError(
             "the detector plane contains the beam direction: no beam centre exists"
         )
+    # There is no distance along the beam then (C: inf); the nearest point's stands in.
+    ratio = ratio or 1.0
     if detector.close_distance_mm is None:
         close_distance = abs(ratio * (detector.distance_mm / 1000.0))
     else:
