@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Write dials_predictions.json: where DIALS says that reflections are.
 
-Not part of the tests: it needs DIALS (``apt-get install dials``), whose Python runs it::
+Not part of the tests; it needs DIALS (``apt-get install dials``)::
 
     /usr/bin/python3 tests/dials_predictions.py
 
-The stored numbers come from DIALS of Debian 12, package dials 3.12.1+dfsg3-5. Rows: h, k, l, panel, fast and slow [pixels], phi [degrees].
+The stored numbers come from DIALS of Debian 12, package dials 3.12.1+dfsg3-5.
+Rows: h, k, l, panel, fast and slow [pixels], phi [degrees].
 """
 
 import json

@@ -55,7 +55,7 @@ def panel(rotation=FLAT, origin=(-53.35, 50.15, -120.0), size=(1024, 1000), pixe
 
 
 def group(rotation, origin, *children):
-    """Return a node of a detector's hierarchy; a child is a node or a panel's number."""
+    """Return a node of a hierarchy; a child is a node or a panel's number."""
     empty = panel(rotation, origin, size=(0, 0), pixel=0.0)
     nodes = [{"panel": c} if isinstance(c, int) else c for c in children]
     return {**empty, "children": nodes}

@@ -312,8 +312,8 @@ def test_a_spot_is_where_it_is_predicted():
     x, y = int(fast), int(slow)
     roi = f"{x - 6} {x + 6} {y - 6} {y + 6}"
     simulation = Simulation.from_args(
-        f"-expt two_theta.expt -default_F 100 -N 25 -gauss_xtal -model physical -oversample 3 "
-        f"-phi {phi - 0.4} -osc 0.8 -phisteps 60 -roi {roi}"
+        "-expt two_theta.expt -default_F 100 -N 25 -gauss_xtal -model physical "
+        f"-oversample 3 -phi {phi - 0.4} -osc 0.8 -phisteps 60 -roi {roi}"
     )
     spot = simulation.render()[y - 6 : y + 7, x - 6 : x + 7].astype(float)
     spot[spot < 0.02 * spot.max()] = 0.0

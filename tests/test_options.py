@@ -22,6 +22,7 @@ from nbsim import (
     Sampling,
     Simulation,
     StructureFactors,
+    read_expt,
     read_mtz,
     structure_factors_from_model,
 )
@@ -507,6 +508,7 @@ def test_rows_say_where_values_go():
     }
     fields["simulation"] = {"model"}
     fields["preset"] = {"name"}
+    fields["geometry"] = set(inspect.signature(read_expt).parameters)
     fields["response"] = {field.name for field in dataclasses.fields(DetectorResponse)}
     fields["series"] = {field.name for field in dataclasses.fields(SeriesOutputs)}
     fields["series"] |= set(RUN_WORDS)

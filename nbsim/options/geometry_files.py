@@ -65,7 +65,7 @@ def read_geometry(line: Collector) -> GeometryFile | None:
                 "leave the convention out"
             )
     if name == "expt":
-        index = line.values["geometry"].get("expt_index", 0)
+        index = line.values["geometry"].get("index", 0)
         return read_expt(path, index, _wavelength(line))
     if name == "geom":
         return read_geom(path, _wavelength(line))

@@ -21,7 +21,7 @@ OPTIONS = group(
         "expt_index",
         "Which experiment of -expt, from 0.",
         number("N", "the experiment", Bounds(whole=True, low=0)),
-        sets=("geometry", "expt_index"),
+        sets=("geometry", "index"),
         needs=("expt",),
         default="0",
         prefixes=(),
