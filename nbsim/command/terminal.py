@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -12,7 +13,14 @@ from ..errors import FileError
 
 
 def prepare_streams() -> None:
-    """Let any file name be printed, whatever the encoding of the terminal."""
+    """Let any file name be printed, whatever the encoding of the terminal.
+
+    What was closed becomes the null device: otherwise the next file that is opened
+    takes its place, and gets what is meant for a terminal.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -45,12 +53,22 @@ def _discard_stdout() -> None:
 
 def note(message: str) -> None:
     """Print what takes time, apart from the results."""
-    print(f"nbsim: {message}", file=sys.stderr, flush=True)
+    _tell(message)
+
+
+def _tell(message: str) -> None:
+    """Print a line on standard error; where nobody reads it, the run goes on."""
+    try:
+        print(f"nbsim: {message}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.close()
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
 
 
 def warn(message: str) -> None:
     """Print one warning."""
-    print(f"nbsim: warning: {message}", file=sys.stderr)
+    _tell(f"warning: {message}")
 
 
 def show_warning(message: object, *where: object, **more: object) -> None:
@@ -60,4 +78,4 @@ def show_warning(message: object, *where: object, **more: object) -> None:
 
 def complain(message: str) -> None:
     """Print what ended the run."""
-    print(f"nbsim: error: {message}", file=sys.stderr)
+    _tell(f"error: {message}")

@@ -99,6 +99,7 @@ def check_writable(path: str | os.PathLike) -> None:
         folder = os.path.dirname(target)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, f"the folder {folder} is not writable")
+        _check_owner(target)
     except OSError as error:
         raise FileError(f"cannot write {path}: {_reason(error)}") from error
 
@@ -158,8 +159,19 @@ def _write_beside(target: str) -> Iterator[BinaryIO]:
         raise
 
 
+def _check_owner(target: str) -> None:
+    """Refuse another user's file in a folder where only owners may replace files."""
+    if not hasattr(os, "getuid") or not os.path.exists(target):
+        return
+    folder, file, me = os.stat(os.path.dirname(target)), os.stat(target), os.getuid()
+    if folder.st_mode & stat.S_ISVTX and me not in (0, file.st_uid, folder.st_uid):
+        raise PermissionError(errno.EACCES, "it is another user's in a shared folder")
+
+
 def _existing_mode(target: str) -> int | None:
     """Return the permissions of a file about to be replaced, None without one."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.stat(target)  # a name may be too long
     if not os.path.exists(target):
         folder = os.path.dirname(target)
         if not os.path.isdir(folder):
