@@ -194,6 +194,11 @@ def test_usage(line, capsys):
     assert status == 2 and USAGE[line] in said
 
 
+def test_several_panels_are_refused(capsys):
+    status, said = refused("-expt hierarchy.expt", capsys)
+    assert status == 1 and "hierarchy.expt: the detector has 3 panels; only" in said
+
+
 def test_energy_of_the_line_serves_a_file_without(folder):
     text = GEOM.replace("photon_energy = 12.3984198433 keV", "photon_energy = /a/b")
     (folder / "path.geom").write_text(text)

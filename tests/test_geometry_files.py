@@ -77,6 +77,28 @@ def test_places_are_those_of_dials(name, model):
     assert simulation.warnings == () and simulation.setup.warnings == ()
 
 
+def only(node, number):
+    """Return a node of a hierarchy that keeps one panel, as panel 0."""
+    if "panel" in node:
+        return {"panel": 0} if node["panel"] == number else None
+    kept = [only(child, number) for child in node["children"]]
+    return {**node, "children": [child for child in kept if child]}
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_panel_inside_a_hierarchy(number, tmp_path):
+    content = copy.deepcopy(EXPERIMENTS["hierarchy"])
+    detector = content["detector"][0]
+    detector["panels"] = [detector["panels"][number]]
+    detector["hierarchy"] = only(detector["hierarchy"], number)
+    path = tmp_path / "one.expt"
+    path.write_text(json.dumps(content))
+    rows = [row for row in PREDICTED["hierarchy"] if row[3] == number]
+    assert rows
+    for model in ("c", "physical"):
+        compare(Simulation.from_args(f"-expt {path} {LINE} -model {model}").setup, rows)
+
+
 @pytest.mark.parametrize("model", ["c", "physical"])
 def test_places_of_xparm(model):
     simulation = Simulation.from_args(f"-xparm XPARM.XDS {LINE} -model {model}")

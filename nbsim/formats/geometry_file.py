@@ -85,7 +85,8 @@ class GeometryFile:
         with naming(self.path):
             if len(self.panels) != 1:
                 raise ValueError(
-                    f"the detector has {len(self.panels)} panels; expected one"
+                    f"the detector has {len(self.panels)} panels; only detectors of "
+                    "one panel can be simulated"
                 )
             fields = self.beam, self.detector, self.goniometer, self.crystal
             del fields  # what they cannot hold is the file's fault
