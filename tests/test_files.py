@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+import contextlib
 import os
 import re
 import stat
@@ -10,6 +11,7 @@ import pytest
 from nbsim import read_smv
 from nbsim.command.main import main
 from nbsim.errors import FileError
+from nbsim.formats import files, unfinished
 from nbsim.formats.files import open_input, read_bytes, replace_when_complete
 
 root_may_write_anywhere = pytest.mark.skipif(
@@ -242,3 +244,38 @@ def test_dev_null_takes_every_format(tmp_path, monkeypatch, option):
     monkeypatch.chdir(tmp_path)
     line = f"-cell 70 -default_F 100 -N 5 -detpixels 8 -device cpu -{option} /dev/null"
     assert main(line.split()) == 0
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_names_are_given_together_or_not_at_all(failing, tmp_path, monkeypatch):
+    paths = [tmp_path / name for name in ("old.bin", "new.bin", "other.bin")]
+    paths[0].write_text("before")
+    paths[2].write_text("before, too")
+    replace, count = os.replace, [0]
+
+    def replaced(source, target):
+        if str(target) in map(str, paths):
+            count[0] += 1
+            if count[0] == failing + 1:
+                raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    with pytest.raises(FileError, match=f"cannot write {paths[2 - failing]}: no space"):
+        with contextlib.ExitStack() as stack:
+            for path in paths:
+                stream = stack.enter_context(files.replace_when_complete(path))
+                stream.write(b"after")
+            with unfinished.together():
+                stack.close()
+    monkeypatch.undo()
+    assert sorted(os.listdir(tmp_path)) == ["old.bin", "other.bin"]
+    assert paths[0].read_text() == "before"
+    assert paths[2].read_text() == "before, too"
+    with contextlib.ExitStack() as stack:
+        for path in paths:
+            stack.enter_context(files.replace_when_complete(path)).write(b"after")
+        with unfinished.together():
+            stack.close()
+    assert [path.read_text() for path in paths] == ["after"] * 3
+    assert len(os.listdir(tmp_path)) == 3

@@ -12,7 +12,8 @@ import pytest
 from golden_traces import LOGS, NAMES, traced
 
 import nbsim
-from nbsim.command.trace_files import jsonl_rows, text_rows, write_traces
+from nbsim.command.main import main
+from nbsim.command.trace_files import jsonl_rows, text_rows, trace_rows
 from nbsim.tools.traces.difference import compare
 from nbsim.tools.traces.log import MAIN_ROWS, read_trace, read_traces
 from nbsim.trace.pixel import EVALUATION, MOST_EVALUATIONS, trace_pixel
@@ -321,11 +322,14 @@ def test_too_many_evaluations():
         trace_pixel(simulation.setup, 1, 1)
 
 
-def test_nothing_is_written_when_one_pixel_is_wrong(tmp_path):
-    path = tmp_path / "t.log"
+def test_nothing_is_written_when_one_pixel_is_wrong(tmp_path, capsys, monkeypatch):
     with pytest.raises(ValueError, match="outside the detector"):
-        write_traces(simulate(SMALL), [(1, 1), (1, 99)], str(path), "text")
-    assert not path.exists()
+        trace_rows(simulate(SMALL), [(1, 1), (1, 99)], "text")
+    monkeypatch.chdir(tmp_path)
+    wanted = "-trace_pixel 1 1 -trace_pixel 1 99 -trace_file t.log"
+    assert main([*SMALL.split(), *wanted.split()]) == 2
+    assert "outside the detector" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def run_nbsim(folder, *arguments):

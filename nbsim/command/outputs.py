@@ -20,6 +20,7 @@ from ..images.scaling import Statistics, automatic_int_scale, automatic_pgm_scal
 from ..model.structure_factors import available_memory
 from ..model.validate import MAX_SEED
 from ..options import OPTIONS
+from .trace_files import trace_rows
 
 if TYPE_CHECKING:
     from ..backends.protocol import Result
@@ -255,6 +256,7 @@ def write_all(
             name: stack.enter_context(replace_when_complete(path))
             for name, path in plan.images.items()
         }
+        _write_trace(command, stack)
         for name, stream in streams.items():
             try:
                 plan.formats[name].write(stream, content.of(IMAGES[name][0]))
@@ -273,6 +275,21 @@ def write_all(
     except FileError as error:
         return [str(error)]
     return []
+
+
+def _write_trace(command: CommandLine[Simulation], stack: contextlib.ExitStack) -> None:
+    """Write the trace file, to be named with the others."""
+    output = command.output
+    if output.trace_file is None:
+        return
+    stream = stack.enter_context(replace_when_complete(output.trace_file))
+    rows = trace_rows(command.simulation, output.trace_pixels, output.trace_format)
+    try:
+        stream.writelines(f"{row}\n".encode("ascii") for row in rows)
+        stream.flush()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"cannot write {output.trace_file}: {reason}") from error
 
 
 class _Contents:

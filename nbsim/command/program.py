@@ -21,7 +21,7 @@ from .printout import check_pixel, pixel_blocks
 from .progress import standard_bar
 from .show_config import config_lines
 from .terminal import note, say, warn
-from .trace_files import write_traces
+from .trace_files import trace_rows
 from .warm_up import announced
 
 
@@ -105,14 +105,16 @@ def render(words: Sequence[str]) -> None:
 
 
 def _trace(command: CommandLine[Simulation]) -> None:
+    """Print the traces that have no file; a file's pixels are checked."""
     output = command.output
     if output.trace_pixels:
-        write_traces(
-            command.simulation,
-            output.trace_pixels,
-            output.trace_file,
-            output.trace_format,
-        )
+        with _of_the_line():
+            rows = trace_rows(
+                command.simulation, output.trace_pixels, output.trace_format
+            )
+        if output.trace_file is None:
+            for row in rows:
+                say([row])
 
 
 def _run(command: CommandLine[Simulation]) -> Result:

@@ -8,9 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..formats.files import replace_when_complete
 from ..trace.pixel import Trace, check_pixel, trace_pixel
-from .terminal import say
 
 if TYPE_CHECKING:
     from ..simulation import Simulation
@@ -61,41 +59,28 @@ def jsonl_rows(trace: Trace) -> Iterator[str]:
         yield _json({"row": "TRACE_PY", "name": name, "value": value})
 
 
-def write_traces(
-    simulation: Simulation,
-    pixels: Sequence[tuple[int, int]],
-    path: str | None,
-    trace_format: str,
-) -> None:
-    """Trace pixels and write the rows.
+def trace_rows(
+    simulation: Simulation, pixels: Sequence[tuple[int, int]], trace_format: str
+) -> Iterator[str]:
+    """Return the rows of pixels, worked out one after the other.
 
     Parameters
     ----------
     pixels
         (slow, fast) of each pixel.
-    path
-        The file; None: standard output.
     trace_format
         One of `FORMATS`.
 
     Raises
     ------
     ValueError
-        When a pixel is not rendered; nothing is written then.
-    FileError
-        When the file cannot be written.
+        When a pixel is not rendered; before the first row.
     """
     to_rows = {"text": text_rows, "jsonl": jsonl_rows}[trace_format]
     for slow, fast in pixels:
         check_pixel(simulation.setup, slow, fast)
     traces = (trace_pixel(simulation.setup, slow, fast) for slow, fast in pixels)
-    rows = (row for trace in traces for row in to_rows(trace))
-    if path is None:
-        for row in rows:
-            say([row])
-        return
-    with replace_when_complete(path) as stream:
-        stream.writelines(f"{row}\n".encode("ascii") for row in rows)
+    return (row for trace in traces for row in to_rows(trace))
 
 
 def _digits(value: int | float) -> str:

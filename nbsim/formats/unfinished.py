@@ -14,7 +14,6 @@ import secrets
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 
 try:
     import fcntl
@@ -27,12 +26,61 @@ _gate = threading.RLock()
 _paths: set[str] = set()
 
 
-def together() -> AbstractContextManager[object]:
-    """Return a context inside which no signal ends the process.
+class _Renames:
+    """Remembers what files that get their names together have replaced."""
 
-    For files that must get their names together; nothing slow belongs inside.
+    def __init__(self) -> None:
+        self.remembering = False
+        self._done: list[tuple[str, str | None]] = []
+
+    def replace(self, path: str, target: str) -> None:
+        """Give a finished file its name."""
+        if not self.remembering:
+            os.replace(path, target)
+            return
+        kept = None
+        if os.path.exists(target):
+            kept = f"{path}.old{_ENDING}"
+            os.rename(target, kept)
+            _paths.add(kept)
+        self._done.append((target, kept))
+        os.replace(path, target)
+
+    def take_back(self) -> None:
+        """Put everything back as it was."""
+        for target, kept in reversed(self._done):
+            with contextlib.suppress(OSError):
+                os.replace(kept, target) if kept else os.unlink(target)
+
+    def forget(self) -> None:
+        """Remove what was replaced."""
+        for _, kept in self._done:
+            if kept:
+                with contextlib.suppress(OSError):
+                    os.unlink(kept)
+                _paths.discard(kept)
+        self._done.clear()
+        self.remembering = False
+
+
+_renames = _Renames()
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Give files their names inside the block: all of them, or none.
+
+    No signal ends the process meanwhile; nothing slow belongs inside.
     """
-    return _gate
+    with _gate:
+        _renames.remembering = True
+        try:
+            yield
+        except BaseException:
+            _renames.take_back()
+            raise
+        finally:
+            _renames.forget()
 
 
 def abandon() -> None:
@@ -84,7 +132,7 @@ class Unfinished:
             os.fchmod(self.stream.fileno(), mode)
         self.stream.close()
         with _gate:
-            os.replace(self._path, self._target)
+            _renames.replace(self._path, self._target)
             _paths.discard(self._path)
         self._unlock()
 
