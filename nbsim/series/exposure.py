@@ -25,17 +25,23 @@ class Exposure:
         (slow, fast) float32, expected, with the background.
     response
         What the detector makes of them.
+    threads
+        For drawing them; None: all.
     """
 
     frame: Frame
     photons: np.ndarray
     response: DetectorResponse | None = None
+    threads: int | None = None
 
     @functools.cached_property
     def counts(self) -> np.ndarray:
         """(slow, fast) uint32 with noise, drawn when first asked for."""
         return self.frame.simulation.counts(
-            self.photons, self.frame.seed, response=self.response
+            self.photons,
+            self.frame.seed,
+            response=self.response,
+            threads=self.threads,
         )
 
     def adu(self, adc_offset: float) -> np.ndarray:
@@ -47,4 +53,5 @@ class Exposure:
 def expose(series: Series, number: int, **options: Any) -> Exposure:
     """Render a frame; the keyword arguments are those of `Simulation.run`."""
     photons = series.render(number, **options)
-    return Exposure(series.frame(number), photons, series.response)
+    frame, threads = series.frame(number), options.get("threads")
+    return Exposure(frame, photons, series.response, threads)

@@ -227,7 +227,8 @@ class SeriesOutputs:
         seen: list[tuple[str, str]] = [(f"-{k}", v) for k, v in inputs.items()]
         for option, name in self.everything.items():
             single = option in self.wholes
-            path = name if single else numbered(name, frames)
+            alone = single or (frames == 1 and "#" not in name)
+            path = name if alone else numbered(name, frames)
             for other, earlier in seen:
                 if same_place(path, earlier):
                     raise ValueError(
@@ -243,6 +244,14 @@ class SeriesOutputs:
                 require_hdf5(f"-{option} {name}")
         _, note = choose_compression(self.compression, self.is_master)
         return [] if note is None or self.nxfile is None else [note]
+
+
+def frame_file(template: str, number: int) -> str:
+    """Return the name of a frame's file, frames counted from 0.
+
+    A series of one frame needs no number; `SeriesOutputs.check` refuses others.
+    """
+    return numbered(template, number + 1) if "#" in template else template
 
 
 def temporary(path: str) -> str:

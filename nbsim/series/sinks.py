@@ -16,12 +16,12 @@ from ..errors import FileError
 from ..formats.cbf import write_cbf
 from ..formats.nxmx import choose_compression, data_file, stored
 from ..formats.png import write_png
-from ..formats.recording import Recording, numbered
+from ..formats.recording import Recording
 from ..formats.run_record import series_header
 from ..formats.smv import write_smv
 from ..formats.tiff import write_tiff
 from .exposure import Exposure
-from .outputs import SeriesOutputs, Task, temporary
+from .outputs import SeriesOutputs, Task, frame_file, temporary
 from .series import Series
 from .truth import frame_spots, one_sweep
 
@@ -201,7 +201,7 @@ def _one_each(
     template: str, write: Callable[[str, Exposure], None], files: Staged
 ) -> Iterator[Put]:
     def put(_: int, shot: Exposure) -> None:
-        path = numbered(template, shot.frame.number + 1)
+        path = frame_file(template, shot.frame.number)
         with naming(path):
             write(files.name(path), shot)
 

@@ -21,7 +21,7 @@ from ..formats.xds_inp import write_xds_inp
 from . import running
 from .executors import crew
 from .manifest import Manifest, check_same, finished_tasks, intact, plain
-from .outputs import SeriesOutputs, Task, leftovers
+from .outputs import SeriesOutputs, Task, frame_file, leftovers
 from .schedule import run_tasks
 from .series import Series
 from .sinks import file_sha256, image_dtype, naming, staged
@@ -252,15 +252,13 @@ def _make(
 
 def _task_files(outputs: SeriesOutputs, task: Task) -> list[str]:
     """Return the names of all files that a task may write."""
-    from ..formats.recording import numbered
-
     names = [
         outputs.part(task, kind) for kind in ("h5", "npy", "truth.h5", "spots.npy")
     ]
     if outputs.is_master:
         names.append(outputs.data_file(task))
     for template in outputs.templates.values():
-        names += [numbered(template, number + 1) for number in task.frames]
+        names += [frame_file(template, number) for number in task.frames]
     return names
 
 

@@ -175,38 +175,52 @@ def _mtz(path: str) -> Result:
     )
 
 
+#: KEY= value, as often as it stands in a line of an XDS header.
+_XDS_ENTRY = re.compile(r"([A-Z][A-Z0-9_'()-]*)=\s*(.*?)(?=\s+[A-Z][A-Z0-9_'()-]*=|$)")
+#: Names that a column of an XDS file has in INTEGRATE.HKL and XDS_ASCII.HKL.
+_XDS_PLACE = (("XD", "XOBS"), ("YD", "YOBS"), ("ZD", "ZOBS"))
+
+
 def _xds(path: str, truth: dict[str, Any]) -> Result:
     header: dict[str, str] = {}
+    items: dict[str, int] = {}
     rows = []
     text = read_bytes(path, "XDS file").decode("ascii", "replace")
     for line in text.splitlines():
-        if line.startswith("!"):
-            for key, value in re.findall(
-                r"!?([A-Z_'-]+)=\s*([^=]*?)(?=\s+[A-Z_'-]+=|$)", line[1:]
-            ):
-                header[key] = value.strip()
+        if line.startswith("!H,K,L,"):  # INTEGRATE.HKL lists its columns like this
+            items = {name: i for i, name in enumerate(line[1:].strip().split(","))}
+        elif line.startswith("!"):
+            header.update(_XDS_ENTRY.findall(line[1:]))
         elif line.strip():
             rows.append(line.split())
     try:
-        table = np.array(rows, float)
-        items = {
-            key.removeprefix("ITEM_"): int(value) - 1
-            for key, value in header.items()
-            if key.startswith("ITEM_")
-        }
-        hkl = table[:, [items["H"], items["K"], items["L"]]].astype(int)
-        start = int(header.get("STARTING_FRAME", "1"))
-        x, y, z = (table[:, items[name]] for name in ("XD", "YD", "ZD"))
-        # XDS counts the middles of pixels from 1, and frames from STARTING_FRAME.
-        positions = np.stack([x - 0.5, y - 0.5, z - (start - 1)], axis=1)
-        sigma_name = next(name for name in items if name.startswith("SIGMA"))
-        intensity = table[:, items["IOBS"]]
-        sigma = table[:, items[sigma_name]]
-        A = _xds_matrix(header, truth)
-    except (KeyError, ValueError, IndexError, StopIteration) as error:
+        for key, value in header.items():
+            if key.startswith("ITEM_"):
+                items[key.removeprefix("ITEM_")] = int(value) - 1
+        return _xds_result(np.array(rows, float), items, header, truth)
+    except (KeyError, ValueError, IndexError) as error:
         raise FileError(f"{path} is not a reflection file of XDS: {error}") from error
+
+
+def _xds_result(
+    table: np.ndarray,
+    items: dict[str, int],
+    header: dict[str, str],
+    truth: dict[str, Any],
+) -> Result:
+    sigma = table[:, items.get("SIGMA(IOBS)", items.get("SIGMA", -1))]
+    start = int(header.get("STARTING_FRAME", "1"))
+    x, y, z = (table[:, items[new if new in items else old]] for new, old in _XDS_PLACE)
+    # XDS counts the middles of pixels from 1, and frames from STARTING_FRAME.
+    positions = np.stack([x - 0.5, y - 0.5, z - (start - 1)], axis=1)
     good = sigma > 0.0  # XDS marks misfits with a negative one
-    return Result(A, hkl[good], positions[good], intensity[good], sigma[good])
+    return Result(
+        A=_xds_matrix(header, truth),
+        hkl=table[:, [items["H"], items["K"], items["L"]]].astype(int)[good],
+        positions=positions[good],
+        intensity=table[:, items["IOBS"]][good],
+        sigma=sigma[good],
+    )
 
 
 def _xds_matrix(header: dict[str, str], truth: dict[str, Any]) -> np.ndarray | None:

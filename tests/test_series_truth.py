@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: MIT
+"""The truth beside the data: held against images, and used to judge results."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from series_examples import STILL, WORDS, digests, series
+
+from nbsim import (
+    FrameRow,
+    SeriesOutputs,
+    UsageError,
+    read_truth,
+    write_series,
+)
+from nbsim.resolve.frames import imgcif_rotation, xds_rotation
+from nbsim.series.predict import still_spots
+from nbsim.series.truth import series_spots
+from nbsim.tools.truth.compare import cell_of, compare
+from nbsim.tools.truth.geometry import true_matrix
+from nbsim.tools.truth.main import main
+from nbsim.tools.truth.results import Result, rotation
+
+#: Sharp spots, fine frames, thin tails.
+SWEEP = (
+    "-cell 78.5 78.5 37 -default_F 100 -N 14 -gauss_xtal -lambda 1 -distance 120 "
+    "-pixel 0.1 -detpixels 256 -misset 10 20 30 -phi 10 -osc 0.4 -phisteps 12"
+)
+BOX = 7
+
+
+def boxes(made):
+    """Yield predicted spots that stand alone, and the photons around them."""
+    volume = np.stack([made.render(i).astype(float) for i in range(made.frames)])
+    spots = series_spots(made)
+    size = volume.shape[1]
+    for spot in spots:
+        f, s = spot["fast_px"], spot["slow_px"]
+        alone = (np.abs(spots["fast_px"] - f) < 2 * BOX) & (
+            np.abs(spots["slow_px"] - s) < 2 * BOX
+        )
+        inside = BOX < min(f, s) and max(f, s) < size - BOX - 1
+        whole = spot["partiality"] > 0.9999
+        if inside and whole and alone.sum() == 1:
+            x, y = int(f) - BOX, int(s) - BOX
+            part = volume[:, y : y + 2 * BOX + 1, x : x + 2 * BOX + 1]
+            z, v, u = np.indices(part.shape) + 0.5
+            total = part.sum()
+            centre = [(part * w).sum() / total for w in (u, v, z)]
+            yield spot, total, np.array(centre) + (x, y, 0)
+
+
+@pytest.mark.parametrize("model", ["c", "physical"])
+@pytest.mark.parametrize("more", ["", "-polar 0.9 -oversample 4"])
+def test_photons_and_positions_are_those_of_the_images(model, more):
+    found = list(boxes(series(12, f"{SWEEP} {more} -model {model} -N 12")))
+    assert len(found) >= 5
+    ratios = np.array([total / spot["photons"] for spot, total, _ in found])
+    np.testing.assert_allclose(ratios, 1, atol=3e-3)
+    for spot, _, (fast, slow, frame) in found:
+        # C's left ends of 12 steps would be 0.04 of a frame off.
+        assert abs(frame - spot["frame"]) < 0.03
+        assert np.hypot(fast - spot["fast_px"], slow - spot["slow_px"]) < 0.3
+
+
+def test_stills_record_what_is_predicted():
+    words = f"{STILL} -N 14 -detpixels 256 -mosaic 0.3 -mosaic_domains 10"
+    made = series(1, words)
+    image = made.render(0).astype(float)
+    spots = still_spots(made.simulation)
+    strong = spots[spots["photons"] > 0.2 * spots["photons"].max()]
+    assert len(strong) >= 3
+    compared = 0
+    for spot in strong:
+        x, y = int(spot["fast_px"]) - BOX, int(spot["slow_px"]) - BOX
+        if min(x, y) < 0 or max(x, y) > 256 - 2 * BOX - 1:
+            continue
+        part = image[y : y + 2 * BOX + 1, x : x + 2 * BOX + 1]
+        assert part.sum() == pytest.approx(spot["photons"], rel=0.03)
+        compared += 1
+    assert compared >= 3
+
+
+def test_a_reflection_may_cross_twice():
+    spots = series_spots(series(360, f"{SWEEP} -osc 1 -detpixels 64"))
+    keys = list(zip(spots["h"], spots["k"], spots["l"]))
+    assert len(keys) > len(set(keys)) > 0
+    assert (np.diff(spots["phi_deg"]) >= 0).all()
+    assert ((spots["frame"] >= 0) & (spots["frame"] < 360)).all()
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.h5"])
+def test_truth_files_hold_what_was_simulated(name, tmp_path):
+    made = series(3)
+    write_series(made, SeriesOutputs(truthfile=str(tmp_path / name)))
+    truth = read_truth(str(tmp_path / name))
+    assert truth["phi_deg"] == [10, 10.5, 11] and truth["osc_deg"] == pytest.approx(0.5)
+    assert truth["crystal"]["cells"] == [8, 8, 8]
+    assert truth["panels"][0]["size"] == [128, 128]
+    assert truth["spectrum"] == {"wavelength_A": [1.0], "weight": [1.0]}
+    assert truth["frames"]["noise_seed"] == [1, 2, 3]
+    expected = series_spots(made)
+    for column in expected.dtype.names:
+        np.testing.assert_array_equal(truth["spots"][column], expected[column])
+    cell = made.simulation.setup.cell
+    np.testing.assert_allclose(true_matrix(truth)[:, 1], cell.b_star)
+
+
+def test_truth_of_a_table_has_the_orientation_of_every_frame(tmp_path):
+    rows = [FrameRow({"crystal": {"misset_deg": (30.0 * i, 0, 0)}}) for i in range(3)]
+    made = series(3, STILL, rows=rows)
+    write_series(made, SeriesOutputs(truthfile=str(tmp_path / "t.json")))
+    truth = read_truth(str(tmp_path / "t.json"))
+    for number in range(3):
+        stars = made.frame(number).simulation.setup.cell.c_star
+        np.testing.assert_allclose(true_matrix(truth, number)[:, 2], stars)
+    assert set(np.floor(truth["spots"]["frame"])) <= {0.0, 1.0, 2.0}
+
+
+def test_truth_images_name_the_brightest_reflection(tmp_path):
+    made = series(4, f"{WORDS} -detpixels 200")
+    path = str(tmp_path / "ti.h5")
+    write_series(made, SeriesOutputs(truth_images=path))
+    spots = series_spots(made)
+    with h5py.File(path) as file:
+        h, k, l, wavelength = (file[n][()] for n in ("h", "k", "l", "wavelength"))
+    lit = 0
+    for spot in spots:
+        place = int(spot["frame"]), int(spot["slow_px"]), int(spot["fast_px"])
+        assert (h[place], k[place], l[place]) == (spot["h"], spot["k"], spot["l"])
+        assert wavelength[place] == np.float32(1.0)
+        lit += 1
+    assert lit >= 3
+    dark = made.render(0) <= 1e-6
+    assert dark.any() and not h[0][dark].any() and not wavelength[0][dark].any()
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("truth") / "t.json")
+    write_series(series(20, f"{WORDS} -detpixels 512"), SeriesOutputs(truthfile=path))
+    return read_truth(path), path
+
+
+def test_the_true_crystal_in_other_axes_has_no_error(truth):
+    content, _ = truth
+    change = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]])
+    figures = compare(content, Result(A=true_matrix(content) @ change)).figures
+    assert figures["orientation error, deg"] < 1e-5
+    assert figures["largest cell length error, %"] < 1e-9
+
+
+def test_errors_that_were_put_in_are_found(truth):
+    content, _ = truth
+    spindle = np.array(content["goniometer"]["spindle_axis"])
+    A = rotation(spindle, np.radians(0.05)) @ true_matrix(content) / 1.001
+    figures = compare(content, Result(A=A)).figures
+    assert figures["orientation error about the spindle, deg"] == pytest.approx(0.05)
+    assert figures["largest cell length error, %"] == pytest.approx(0.1)
+    assert cell_of(A)[2] == pytest.approx(37.037)
+
+
+def test_another_crystal_is_refused(truth):
+    content, _ = truth
+    with pytest.raises(UsageError, match="not the true one"):
+        compare(content, Result(A=true_matrix(content) * 1.3))
+
+
+def found_table(content, shift=(0.1, -0.2, 0.02), scale=3.0):
+    spots = content["spots"]
+    place = np.stack([spots[n] for n in ("fast_px", "slow_px", "frame")], 1) + shift
+    hkl = np.stack([spots[n] for n in "hkl"], 1)
+    whole = spots["partiality"] > 0.95
+    sigma = np.sqrt(spots["photons"])
+    noise = np.random.default_rng(1).normal(size=len(sigma)) * sigma
+    intensity = scale * (spots["photons"] + noise)
+    return hkl[whole], place[whole], intensity[whole], scale * sigma[whole]
+
+
+def test_a_table_of_text_is_compared(truth, tmp_path, capsys):
+    content, path = truth
+    hkl, place, intensity, sigma = found_table(content)
+    columns = np.column_stack([hkl, place, intensity, sigma])
+    table = tmp_path / "found.txt"
+    np.savetxt(
+        table, columns, header="h k l fast_px slow_px frame I sigma", comments=""
+    )
+    plots = str(tmp_path / "plots")
+    report = str(tmp_path / "r.json")
+    assert main([path, str(table), "-json", report, "-plots", plots]) == 0
+    figures = json.loads(Path(report).read_text())
+    assert figures["of these predicted, %"] == 100
+    assert figures["median offset fast, px"] == pytest.approx(0.1)
+    assert figures["median offset slow, px"] == pytest.approx(-0.2)
+    assert figures["median offset phi, deg"] == pytest.approx(0.01)
+    assert figures["CC of intensities"] > 0.99
+    assert 0.5 < figures["mean z^2"] < 2.0
+    assert set(digests(plots)) == {"intensities.png", "offsets.png"}
+    assert "CC of intensities" in capsys.readouterr().out
+
+
+def test_an_xds_file_is_compared(truth, tmp_path, capsys):
+    """Middles of pixels are counted from 1 there, and axes are fast and slow."""
+    content, path = truth
+    hkl, place, intensity, sigma = found_table(content, (0, 0, 0))
+    made = series(1, f"{WORDS} -detpixels 512")
+    A = xds_rotation(made.recording.geometry) @ true_matrix(content)
+    axes = np.linalg.inv(A)
+    lines = ["!FORMAT=XDS_ASCII    MERGE=FALSE    FRIEDEL'S_LAW=FALSE"]
+    lines += [
+        f"!UNIT_CELL_{name}-AXIS= {' '.join(f'{x:.6f}' for x in axis)}"
+        for name, axis in zip("ABC", axes)
+    ]
+    lines += ["!STARTING_FRAME=       1"]
+    names = ("H", "K", "L", "IOBS", "SIGMA(IOBS)", "XD", "YD", "ZD")
+    lines += [f"!ITEM_{name}={i + 1}" for i, name in enumerate(names)]
+    lines += ["!END_OF_HEADER"]
+    for index, (f, s, z), I, error in zip(hkl, place, intensity, sigma):
+        numbers = (I, error, f + 0.5, s + 0.5, z)
+        words = " ".join(f"{x:.4f}" for x in numbers)
+        lines.append(f"{index[0]} {index[1]} {index[2]} {words}")
+    lines.append("!END_OF_DATA")
+    file = tmp_path / "XDS_ASCII.HKL"
+    file.write_text("\n".join(lines) + "\n")
+    report = tmp_path / "r.json"
+    assert main([path, str(file), "-json", str(report)]) == 0
+    figures = json.loads(report.read_text())
+    assert figures["orientation error, deg"] < 1e-4
+    assert figures["of these predicted, %"] == 100
+    assert abs(figures["median offset fast, px"]) < 1e-3
+    assert figures["CC of intensities"] > 0.99
+    capsys.readouterr()
+
+
+def test_a_dials_model_is_compared(truth, tmp_path, capsys):
+    content, path = truth
+    made = series(1, f"{WORDS} -detpixels 512")
+    direct = np.linalg.inv(
+        imgcif_rotation(made.recording.geometry) @ true_matrix(content)
+    )
+    crystal = {f"real_space_{n}": list(v) for n, v in zip("abc", direct)}
+    experiment = {"crystal": 0, "beam": None, "goniometer": None}
+    file = tmp_path / "found.expt"
+    file.write_text(json.dumps({"experiment": [experiment], "crystal": [crystal]}))
+    assert main([path, str(file)]) == 0
+    lines = dict(line.rsplit("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert float(lines["orientation error, deg".ljust(max(map(len, lines)))]) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("x.expt", "{}", "is not an experiment list of DIALS"),
+        ("x.refl", "\x93", "is not a reflection table of DIALS"),
+        ("x.HKL", "!FORMAT=XDS_ASCII\n1 2 3\n", "is not a reflection file of XDS"),
+        ("x.txt", "a b\n1 2\n", "names no columns h, k, l"),
+        ("x.txt", "", "is empty"),
+    ],
+)
+def test_broken_results_are_one_sentence(name, text, message, truth, tmp_path, capsys):
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    assert main([truth[1], str(tmp_path / name)]) == 1
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_a_file_that_is_no_truth(tmp_path, capsys):
+    (tmp_path / "t.json").write_text("[1]")
+    assert main([str(tmp_path / "t.json"), "x.expt"]) == 1
+    assert "is not a truth file of nbsim" in capsys.readouterr().err

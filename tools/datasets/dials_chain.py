@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Simulate a series, process it with DIALS, and hold the result against the truth.
+
+``python -m nbsim.tools.datasets.dials_chain FOLDER [nxmx|cbf]``; DIALS must be in PATH
+(Debian: apt-get install --no-install-recommends dials).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nbsim.errors import FileError
+from nbsim.series.truth import read_truth
+from nbsim.tools.command import run_tool, write_json
+from nbsim.tools.datasets.random_model import write_random_hkl
+from nbsim.tools.truth.compare import compare
+from nbsim.tools.truth.results import read_result, together
+
+NAME = "nbsim-dials-chain"
+SERIES = (
+    "-cell 78.5 78.5 37 90 90 90 -hkl P1.hkl -Na 8 -Nb 8 -Nc 9 -gauss_xtal "
+    "-nointerpolate -lambda 1 -distance 120 -pixel 0.1 -detpixels 1024 -Xbeam 50.1 "
+    "-Ybeam 53.3 -misset 12 34 56 -fluence 1e28 -water 0.536 -frames 40 -osc 0.5 "
+    "-phisteps 10 -seed 1 -truthfile truth.json"
+)
+FILES = {"nxmx": ("-nxfile", "x.nxs"), "cbf": ("-cbffile", "x_####.cbf")}
+STEPS = (
+    "dials.import {frames} geometry.beam.polarization_fraction=0.5",
+    "dials.find_spots imported.expt nproc={processors}",
+    "dials.index imported.expt strong.refl space_group=P43212",
+    "dials.refine indexed.expt indexed.refl scan_varying=False",
+    "dials.integrate refined.expt refined.refl nproc={processors}",
+    "dials.scale integrated.expt integrated.refl anomalous=False",
+    "dials.merge scaled.expt scaled.refl anomalous=False",
+)
+#: What must come out: name, least or most, limit.
+LIMITS = (
+    ("indexed, %", "least", 95.0),
+    ("largest cell length error, %", "most", 0.02),
+    ("orientation error, deg", "most", 0.01),
+    ("CC of intensities", "least", 0.995),
+    ("R(F), %", "most", 3.0),
+)
+
+
+def simulate(folder: Path, kind: str) -> None:
+    """Write the series, if it is not there."""
+    option, name = FILES[kind]
+    write_random_hkl(folder / "P1.hkl", 1.6)
+    words = [*SERIES.split(), option, name, "-resume"]
+    subprocess.run([sys.executable, "-m", "nbsim", *words], cwd=folder, check=True)
+
+
+def process(folder: Path, kind: str) -> None:
+    """Run DIALS; what it says goes into a file for each step.
+
+    Raises
+    ------
+    FileError
+        When DIALS is missing or one of its programs fails.
+    """
+    if shutil.which("dials.import") is None:
+        raise FileError("DIALS is not in PATH: there is no dials.import")
+    frames = f"template={folder / FILES[kind][1]}"
+    if kind == "nxmx":
+        frames = str(folder / FILES[kind][1])
+    for step in STEPS:
+        words = step.format(frames=frames, processors=os.cpu_count()).split()
+        with open(folder / f"{words[0]}.out", "w") as said:
+            environment = {**os.environ, **_plugins()}
+            ran = subprocess.run(
+                words, cwd=folder, stdout=said, stderr=said, env=environment
+            )
+        if ran.returncode:
+            raise FileError(f"{words[0]} failed, see {folder / words[0]}.out")
+
+
+def _plugins() -> dict[str, str]:
+    """Return where DIALS's own HDF5 finds bitshuffle."""
+    try:
+        import hdf5plugin
+    except ImportError:
+        return {}
+    return {"HDF5_PLUGIN_PATH": hdf5plugin.PLUGIN_PATH}
+
+
+def figures(folder: Path) -> dict[str, float]:
+    """Return what DIALS found, held against the truth."""
+    truth = read_truth(str(folder / "truth.json"))
+    names = ("scaled.expt", "merged.mtz")
+    result = together([read_result(str(folder / name), truth) for name in names])
+    text = (folder / "dials.index.out").read_text()
+    *_, share = re.findall(r"\|\s*0 \|\s*\d+ \|\s*\d+ \| ([0-9.]+)%", text)
+    return {"indexed, %": float(share), **compare(truth, result).figures}
+
+
+def _body(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog=NAME, description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("kind", nargs="?", choices=FILES, default="nxmx")
+    arguments = parser.parse_args(words)
+    kind = arguments.kind
+    folder = arguments.folder.absolute() / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    simulate(folder, kind)
+    process(folder, kind)
+    found = figures(folder)
+    write_json(folder / "figures.json", found)
+    bad = 0
+    for name, side, limit in LIMITS:
+        good = found[name] >= limit if side == "least" else found[name] <= limit
+        bad += not good
+        print(
+            f"{name:<30} {found[name]:9.4g}  at {side} {limit:g}: {'ok' if good else 'NO'}"
+        )
+    return 1 if bad else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the chain and return the exit status: 1 when a figure is not reached."""
+    return run_tool(NAME, _body, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
