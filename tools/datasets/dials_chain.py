@@ -117,9 +117,8 @@ def _body(words: list[str]) -> int:
     for name, side, limit in LIMITS:
         good = found[name] >= limit if side == "least" else found[name] <= limit
         bad += not good
-        print(
-            f"{name:<30} {found[name]:9.4g}  at {side} {limit:g}: {'ok' if good else 'NO'}"
-        )
+        verdict = "ok" if good else "NO"
+        print(f"{name:<30} {found[name]:9.4g}  at {side} {limit:g}: {verdict}")
     return 1 if bad else 0
 
 
