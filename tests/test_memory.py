@@ -77,6 +77,7 @@ from nbsim import Simulation, StructureFactors
 
 n, precision = int(sys.argv[1]), sys.argv[2]
 F = np.full((n, n, n), 3.0)
+F.flags.writeable = False  # else it is copied: nobody may change what is rendered
 factors = StructureFactors(F=F, h_min=-9, k_min=-9, l_min=-9, default_F=1.0, hkls=1)
 args = "-cell 70 80 90 -default_F 1 -N 5 -nointerpolate -detpixels 64 -pixel 1"
 simulation = Simulation.from_args(args)

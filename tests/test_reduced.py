@@ -384,7 +384,8 @@ def test_tricubic():
     hkl_args = params.HklArgs(F, -4, -3, -5, True, 0.0)
     n = 512
     hkl = np.array(
-        [rng.uniform(-2, 1.9, n), rng.uniform(-1, 1.9, n), rng.uniform(-3, 2.9, n)]
+        # Inside the list: exactly at its edge the scalar formula decides.
+        [rng.uniform(-1, 1.9, n), rng.uniform(0, 1.9, n), rng.uniform(-2, 2.9, n)]
     )
     hkl[:, :100] = np.floor(hkl[:, :100])
     hkl[:, 100:200] = np.floor(hkl[:, 100:200] * 2) / 2

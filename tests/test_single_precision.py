@@ -256,7 +256,7 @@ def test_a_crystal_of_too_many_cells_falls_back_to_double():
 
 
 def test_too_large_indices_fall_back_to_double():
-    command = "-cell 3e5 -N 5 -lambda 1 -default_F 1 -detpixels 8 -oversample 1"
+    command = "-cell 1e5 -N 5 -lambda 0.3 -default_F 1 -detpixels 8 -oversample 1"
     check_double(Simulation.from_args(command), "indices above 262144")
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -15,6 +14,11 @@ from ..errors import FileError, SeriesError, UsageError
 from .outputs import Task
 from .sinks import file_sha256
 from .work import Done
+
+try:
+    import fcntl
+except ImportError:  # Windows: two series of one name are not kept apart there
+    fcntl = None
 
 Description = dict[str, Any]
 #: Differences of a resumed series that are named, at most.
@@ -45,7 +49,8 @@ class Manifest:
             reason = (error.strerror or str(error)).lower()
             raise FileError(f"cannot write {path}: {reason}") from error
         try:
-            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl is not None:
+                fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._stream.close()
             raise SeriesError(
