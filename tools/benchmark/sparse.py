@@ -7,7 +7,6 @@ which nbsim renders too, to compare, and the same work per evaluation.
 """
 
 import dataclasses
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -134,6 +133,8 @@ def _sampled(simulation: Simulation, sparse: str) -> Simulation:
 
 def _measure_c(c: Program, words: Sequence[str], threads: int, timeout: float) -> float:
     """Return the C program's processor time for the whole image."""
+    import resource  # not on every system
+
     words = [*words]
     parts = 1
     if "-mosaic_domains" in words:
@@ -155,6 +156,7 @@ def _measure_c(c: Program, words: Sequence[str], threads: int, timeout: float) -
 
 def sparse_lines(rows: Sequence[SparseRow]) -> list[str]:
     """Return the table."""
+
     lines = [
         "| workload | lit | evaluations | dense, CPU s | sparse, CPU s | ratio | goal "
         "(AVX-512) | wall | C, CPU s | C / sparse |",
