@@ -29,7 +29,7 @@ def library(name: str, extra: str, what: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        if error.name not in (None, name):
+        if error.name not in (None, name, name.partition(".")[0]):
             raise  # it is there, something else is broken
         raise MissingLibraryError(
             f"{what} needs the library {name}: pip install 'nbsim[{extra}]'"
