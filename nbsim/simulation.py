@@ -154,7 +154,7 @@ class Simulation(Experiment):
         """
         from .backends import device, driver
 
-        device.requested(backend)
+        device.check(device.requested(backend))
         validate.choice("precision", precision, PRECISIONS)
         if progress is not None and not callable(progress):
             raise TypeError(

@@ -37,6 +37,7 @@ LIST = StructureFactors(
 #: Command lines for CPU, simulator and tests/naive.py; True: with a list of F.
 TWINS = {
     "few_cells": ("-Na 1 -Nb 6 -Nc 9 -oversample 1", True),
+    "few_cells_nearest": ("-Na 1 -Nb 6 -Nc 9 -oversample 1 -nointerpolate", True),
     "many_cells": ("-Na 1000 -Nb 40 -Nc 11 -oversample 1", True),
     "default_F": ("-N 25 -default_F 30 -oversample 2", False),
     "round": ("-N 12 -round_xtal -fudge 0.5 -oversample 1", True),
@@ -236,6 +237,7 @@ def main(path: str) -> None:
         for precision in ("double", "single"):
             result = twin(name).run(backend="cuda", precision=precision)
             results[f"twin {name} {precision}"] = result.image
+            results[f"why double {name} {precision}"] = np.array(str(result.why_double))
             results[f"fell out {name}"] = np.array(result.out_of_range or (-1, -1))
     for name in SPECTRAL:
         results[f"spectral {name}"] = spectral(name).render(backend="cuda")

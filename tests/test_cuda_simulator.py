@@ -28,6 +28,18 @@ pytestmark = pytest.mark.filterwarnings("default")
 #: C's image depends on pixels outside the window: interpolation ended before it.
 OUTSIDE = {"interpolate_default_pattern"}
 
+#: A word in the name of a twin, and why it has no single precision. Those with a list
+#: are interpolated where N is small, unless the line says otherwise.
+WHY_DOUBLE = {
+    "running": "the running products of the -oversample_ options need it",
+    "tophat": "need",
+    "few_cells": "interpolation needs it",
+    "interpolated": "interpolation needs it",
+    "out_of_range": "interpolation needs it",
+    "one_ray": "interpolation needs it",
+    "round": "a round crystal needs it on a CUDA device",
+}
+
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
@@ -109,6 +121,37 @@ def test_three_twins(name, simulated):
     )
     fell_out = simulated[f"fell out {name}"].tolist()
     assert fell_out == list(result.out_of_range or (-1, -1))
+
+
+@pytest.mark.parametrize("name", cuda_runs.TWINS)
+def test_double_precision_in_place_of_single_is_said(name, simulated):
+    said = str(simulated[f"why double {name} single"])
+    assert str(simulated[f"why double {name} double"]) == "None"
+    reason = "None"
+    if "-nointerpolate" not in cuda_runs.TWINS[name][0] or "running" in name:
+        reason = next((why for word, why in WHY_DOUBLE.items() if word in name), "None")
+    assert reason in said
+    if reason != "None":
+        np.testing.assert_array_equal(
+            simulated[f"twin {name} single"], simulated[f"twin {name} double"]
+        )
+
+
+def test_command_says_that_a_device_renders_in_double_precision(tmp_path):
+    line = (
+        "-cell 70 80 90 90 90 90 -default_F 9 -N 5 -round_xtal -detpixels 4 -oversample"
+        " 1 -pixel 9 -distance 100 -device cuda -precision single"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "nbsim", *line.split()],
+        cwd=tmp_path,
+        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert "rendered on cuda:0" in ran.stdout
+    said = "rendered in double precision: a round crystal needs it on a CUDA device"
+    assert said in ran.stderr
 
 
 def test_some_twin_falls_out_of_the_list_inside_its_window(simulated):

@@ -164,6 +164,51 @@ def test_command_line_without_a_device(tmp_path, monkeypatch, capsys):
     assert "nothing is there" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("more", ["", " -random_orientations 3 -nxfile a.h5"])
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_missing_device_is_said_before_anything_is_read(
+    by, more, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(device, "cuda_problem", lambda: "nothing is there")
+    # These files do not exist: whoever reads them says that instead.
+    words = f"{LINE} -mat none.mat -hkl none.hkl -img none.img{more}".split()
+    if by == "environment":
+        monkeypatch.setenv(device.ENVIRONMENT, "cuda:0")
+    else:
+        words += ["-device", "cuda"]
+    assert cli.main(words) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "nbsim: error: no CUDA device can be used: nothing is there"
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_device_stops_a_batch_before_its_first_row(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(device, "cuda_problem", lambda: "nothing is there")
+    (tmp_path / "rows").write_text("-floatfile a.bin\n-floatfile b.bin -device cuda\n")
+    assert cli.main([*LINE.split(), "-batch", "rows"]) == 1
+    assert "nothing is there" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["rows"]
+    # The environment is only a default, which these rows do not use.
+    monkeypatch.setenv(device.ENVIRONMENT, "cuda")
+    (tmp_path / "rows").write_text("-floatfile a.bin -device cpu\n")
+    assert cli.main([*LINE.split(), "-batch", "rows"]) == 0
+
+
+def test_python_says_a_missing_device_before_the_run_is_worked_out(monkeypatch):
+    monkeypatch.setattr(device, "cuda_problem", lambda: "nothing is there")
+    simulation = Simulation.from_args(LINE)
+    with pytest.raises(DeviceError, match="nothing is there"):
+        simulation.run(backend="cuda")
+    assert "setup" not in vars(simulation)
+
+
 def test_command_line_refuses_an_unknown_device(capsys):
     assert cli.main([*LINE.split(), "-device", "cuda:x"]) == 2
     assert "-device cuda:x: expected auto, cpu, cuda" in capsys.readouterr().err
@@ -174,7 +219,7 @@ def test_no_file_is_written_when_the_device_fails(tmp_path, monkeypatch, capsys)
         raise DeviceError("cuda:0: the device failed (gone)")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(device, "choose", lambda *_: (0,))
+    monkeypatch.setattr(device, "check", lambda request: None)
     monkeypatch.setattr(render_cuda, "CudaBackend", lost)
     assert cli.main([*LINE.split(), "-device", "cuda"]) == 1
     assert "the device failed (gone)" in capsys.readouterr().err

@@ -104,6 +104,20 @@ def choose(request: Request, evaluations: float) -> tuple[int, ...]:
     if request.kind == "auto":
         large = evaluations >= AUTO_EVALUATIONS
         return request.indices if large and cuda_problem() is None else ()
+    check(request)
+    return request.indices
+
+
+def check(request: Request) -> None:
+    """Refuse CUDA devices that cannot be used, before any work is done for them.
+
+    Raises
+    ------
+    DeviceError
+        When CUDA was asked for and cannot be used; the message says what is missing.
+    """
+    if request.kind != "cuda":
+        return
     problem = cuda_problem()
     if problem is not None:
         raise DeviceError(f"no CUDA device can be used: {problem}")
@@ -112,7 +126,6 @@ def choose(request: Request, evaluations: float) -> tuple[int, ...]:
         if index >= count:
             there = "only device 0" if count == 1 else f"devices 0 to {count - 1}"
             raise DeviceError(f"cuda:{index}: no such device; this machine has {there}")
-    return request.indices
 
 
 def simulated() -> bool:

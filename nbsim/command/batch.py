@@ -15,6 +15,7 @@ from ..options import parse
 from ..options.command_line import MAKES_SERIES, read_command_line
 from ..simulation import Simulation
 from .outputs import make_images, outputs_to_write, write_all
+from .program import check_device
 from .progress import standard_bar
 from .terminal import say, warn
 
@@ -104,9 +105,11 @@ def _without_batch(words: Sequence[str]) -> list[str]:
 
 
 def _check_words(words: Sequence[str]) -> None:
-    for name, _ in parse(words):
+    events = parse(words)
+    for name, _ in events:
         if name in (*MAKES_SERIES, "batch"):
             raise UsageError(f"-{name} cannot stand in a batch")
+    check_device(dict(events))
 
 
 def _render(words: Sequence[str], number: int, written: dict[str, int]) -> None:

@@ -137,6 +137,7 @@ def _start(words: list[str], events: Events) -> None:
 
         run_batch(words, *chosen["batch"])
     else:
+        program.check_device(chosen)
         program.render(words)
 
 

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..backends.device import device_lines
+from ..backends import device
 from ..backends.protocol import Result
 from ..errors import UsageError
 from ..options.command_line import MAKES_SERIES, CommandLine, read_command_line
@@ -64,7 +65,28 @@ def show_devices() -> None:
     DeviceError
         When there is none that can be used.
     """
-    say(device_lines())
+    say(device.device_lines())
+
+
+def check_device(chosen: Mapping[str, tuple[Any, ...]]) -> None:
+    """Refuse a device that is not there, before any file is read.
+
+    Parameters
+    ----------
+    chosen
+        The options on the line.
+
+    Raises
+    ------
+    DeviceError
+        When CUDA is asked for and cannot be used.
+    """
+    with _of_the_line():
+        if "device" in chosen:
+            request = device.parse_device(*chosen["device"], "-device")
+        else:
+            request = device.requested(None)
+    device.check(request)
 
 
 def render(words: Sequence[str]) -> None:
