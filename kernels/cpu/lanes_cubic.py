@@ -92,6 +92,45 @@ def _has_fallen(fell, fallen, lookup):
     return lambda fell, fallen, lookup: fell
 
 
+@lanes_inline
+def within(lookup):
+    """Return the lookup that marks pixels outside instead of asking for the nearest."""
+    return params.CubicF(
+        lookup.h_min,
+        lookup.k_min,
+        lookup.l_min,
+        lookup.h_range,
+        lookup.k_range,
+        lookup.l_range,
+    )
+
+
+@lanes
+def forgotten_marks(fell, n):
+    """Return how many pixels of a tile are marked, and take the marks away."""
+    vector_loop()
+    marks = 0
+    for i in range(n):
+        marks += 1 if fell[i] != 0.0 else 0
+        fell[i] = 0.0
+    return marks
+
+
+def some_nearest(fell, n, lookup):
+    """Return whether a pixel of the tile needs the nearest F; forget the marks then."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(some_nearest, jit_options=LANE_OPTIONS, inline="always")
+def _some_nearest(fell, n, lookup):
+    if lookup.instance_class is params.CubicF:
+        return (
+            lambda fell, n, lookup: False
+        )  # a mark stays: the pixel is rendered again
+
+    return lambda fell, n, lookup: forgotten_marks(fell, n) != 0
+
+
 @lanes
 def cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, shape, lookup, water):
     """Fill in where one orientation reads; mark pixels that fall out.
@@ -194,7 +233,15 @@ def add_cubic(
     h_stride = np.uint64(find.k_range * find.l_range)
     for m in range(orientations):
         cell = cell_at(cells, m)
-        cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, form, find, water)
+        # Only tiles at the edge of the list pay for the nearest F.
+        all_in = within(find)
+        cubic_places(
+            sx, sy, sz, total, keep, fell, scratch, n, cell, form, all_in, water
+        )
+        if some_nearest(fell, n, find):
+            cubic_places(
+                sx, sy, sz, total, keep, fell, scratch, n, cell, form, find, water
+            )
         for i in range(n):
             F = weighted_cube(
                 table,
