@@ -60,3 +60,11 @@ def test_another_users_file_in_a_shared_folder(tmp_path, monkeypatch):
         check_writable(shared / "a.bin")
     shared.chmod(0o777)
     check_writable(shared / "a.bin")
+
+
+def test_what_a_library_quotes_from_a_file_stays_one_harmless_line(tmp_path, capsys):
+    path = tmp_path / "bad.pdb"
+    path.write_text("CRYST1   20.000   25.000   30.000\nHETA\33[2J")
+    assert main(["-pdb", str(path), "-dmin", "4", "-lambda", "1", "-N", "2"]) == 1
+    said = capsys.readouterr().err
+    assert "too short" in said and said.count("\n") == 1 and "\\x1b[2J" in said

@@ -59,11 +59,22 @@ def note(message: str) -> None:
 def _tell(message: str) -> None:
     """Print a line on standard error; where nobody reads it, the run goes on."""
     try:
-        print(f"nbsim: {message}", file=sys.stderr, flush=True)
+        print(f"nbsim: {_one_line(message)}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.close()
         sys.stderr = open(os.devnull, "w", encoding="utf-8")
+
+
+def _one_line(message: str) -> str:
+    """Return a message as one line that does nothing to a terminal.
+
+    Libraries quote what they found in a damaged file.
+    """
+    return "".join(
+        c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1]
+        for c in message
+    )
 
 
 def warn(message: str) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """``python -m nbsim.tools.fuzz --minutes 30``: random lines and damaged files by hand.
 
-Prints how many ended in which way; stops with status 1 at the first that must not be,
-reduced to the smallest line or file that shows it.
+Prints a table of what was tried by how it ended, and the smallest line or file of each
+batch that ended as none must; the status is 1 if there was one.
 """
 
 import argparse
@@ -12,82 +12,72 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
+from nbsim.tools.fuzz.batch import HUNG, INTERNAL, KINDS, SIGNAL, run_batch
+from nbsim.tools.fuzz.judge import ENDS, WARNED
 
-from nbsim.tools.fuzz import judge
-from nbsim.tools.fuzz.inputs import INPUTS, make_inputs
-from nbsim.tools.fuzz.strategies import START, command_lines, damaged
-
-#: Examples between two looks at the clock.
+COLUMNS = (ENDS[0], WARNED, ENDS[2], ENDS[1], INTERNAL, SIGNAL, HUNG)
+#: Cases between two looks at the clock.
 BATCH = 250
+
+Table = Counter[tuple[str, str]]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run for the time that was asked for and return the exit status."""
+    """Run for the time or the number that was asked for; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m nbsim.tools.fuzz")
-    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--minutes", type=float, default=1.0, help="at most so long")
+    parser.add_argument("--lines", type=int, help="command lines to try")
+    parser.add_argument("--files", type=int, help="damaged files to try")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args(argv)
-    print(f"seed {options.seed}")
-    classes: Counter[str] = Counter()
+    wanted = _wanted(options.lines, options.files)
+    table: Table = Counter()
+    findings = []
     until = time.monotonic() + 60.0 * options.minutes
-    batch = options.seed
+    number = options.seed
+    print(f"seed {number}", flush=True)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_inputs(folder)
-        try:
-            while time.monotonic() < until:
-                run_batch(batch, folder, classes)
-                batch += 1
-        except judge.Escape as escape:
-            print(escape)
-            return 1
-        finally:
-            for kind, count in sorted(classes.items()):
-                print(f"{count:8d} {kind}")
-    return 0
+        while time.monotonic() < until and any(wanted.values()):
+            for kind, left in wanted.items():
+                if left <= 0 or time.monotonic() >= until:
+                    continue
+                batch = run_batch(kind, number, int(min(left, BATCH)), Path(name))
+                table.update(batch.endings)
+                wanted[kind] = max(0, left - len(batch.endings))
+                if batch.finding:
+                    findings.append(batch.finding)
+                    print(batch.finding, flush=True)
+            number += 1
+    print("\n".join(in_words(table)))
+    return int(bool(findings))
 
 
-def run_batch(number: int, folder: Path, classes: Counter[str]) -> None:
-    """Try some lines and some damaged files; count how they ended."""
-    wanted = settings(
-        max_examples=BATCH,
-        deadline=None,
-        database=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-    )
-    contents = {name: (folder / name).read_bytes() for _, name in INPUTS}
+def _wanted(lines: int | None, files: int | None) -> dict[str, float]:
+    """Return how many cases of each kind are to be tried: no end where none is said.
 
-    @seed(number)
-    @wanted
-    @given(command_lines(wild=True))
-    def wild(words: tuple[str, ...]) -> None:
-        end = judge.run([*words, "-show_config", "json"], folder)
-        classes[f"line understood or not: {end}"] += 1
+    Of the lines, a fifth is rendered too.
+    """
+    if lines is None and files is None:
+        return dict.fromkeys(KINDS, float("inf"))
+    lines, files = lines or 0, files or 0
+    return {"wild": lines - lines // 5, "tame": lines // 5, "files": files}
 
-    @seed(number)
-    @wanted
-    @given(command_lines(wild=False))
-    def tame(words: tuple[str, ...]) -> None:
-        if judge.renderable(words, folder):
-            classes[f"line rendered or not: {judge.run(words, folder)}"] += 1
 
-    @seed(number)
-    @wanted
-    @given(st.data())
-    def files(data: st.DataObject) -> None:
-        option, name = data.draw(st.sampled_from(INPUTS))
-        (folder / "bad").write_bytes(data.draw(damaged(contents[name])))
-        words = [*START, f"-{option}", "bad", "-show_config"]
-        if option == "dump":
-            words = [*START[:4], "-dump", "bad", "-show_config"]
-        classes[f"damaged {option}: {judge.run(words, folder)}"] += 1
-
-    wild()
-    tame()
-    files()
+def in_words(table: Table) -> list[str]:
+    """Return the lines of a table: what was tried by how it ended, and sums."""
+    kinds = sorted({kind for kind, _ in table})
+    rows = {kind: [table[kind, end] for end in COLUMNS] for kind in kinds}
+    for sort in ("line", "file"):
+        of_sort = [row for kind, row in rows.items() if kind.startswith(sort)]
+        if of_sort:
+            rows[f"all {sort}s"] = [sum(column) for column in zip(*of_sort)]
+    head = ["", "all", *COLUMNS]
+    body = [[kind, str(sum(row)), *map(str, row)] for kind, row in rows.items()]
+    widths = [max(map(len, column)) for column in zip(head, *body)]
+    return [
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
+        for line in [head, *body]
+    ]
 
 
 if __name__ == "__main__":

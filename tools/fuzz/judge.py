@@ -8,13 +8,22 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from nbsim.command.main import main
+from nbsim.command import background_program, main, noise_program
 from nbsim.options import OptionError, parse
 from nbsim.options.command_line import read_command_line
 from nbsim.simulation import Simulation
 
 #: A line with more evaluations is understood and not rendered.
 MOST_EVALUATIONS = 3e6
+#: Name of each program and the function that runs a line of it.
+PROGRAMS = {
+    "nbsim": main.main,
+    "nbsim-background": background_program.main,
+    "nbsim-noise": noise_program.main,
+}
+#: What a line may come to, by status, the first where it says nothing.
+ENDS = ("accepted", "failed 1", "refused 2")
+WARNED = "warned"
 ERROR = re.compile(r"nbsim: error: \S.*")
 
 
@@ -22,13 +31,13 @@ class Escape(AssertionError):
     """Something that must not happen: the line, and what it was."""
 
 
-def run(words: Sequence[str], folder: Path) -> str:
-    """Run a line in a folder and return the class of its end.
+def run(words: Sequence[str], folder: Path, program: str = "nbsim") -> str:
+    """Run a line of one of `PROGRAMS` in a folder and return the class of its end.
 
     Returns
     -------
     str
-        "done", "usage" or "failure".
+        One of `ENDS`, or `WARNED`.
 
     Raises
     ------
@@ -40,7 +49,7 @@ def run(words: Sequence[str], folder: Path) -> str:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.chdir(folder):
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(list(words))
+            status = PROGRAMS[program](list(words))
     said = err.getvalue().splitlines()
     left = {name for name in os.listdir(folder) if name.endswith(".part")} - before
     errors = [line for line in said if line.startswith("nbsim: error")]
@@ -56,8 +65,10 @@ def run(words: Sequence[str], folder: Path) -> str:
     elif not status and errors:
         wrong = f"status 0 and said {errors}"
     if wrong:
-        raise Escape(f"{' '.join(map(repr, words))}\n{wrong}")
-    return ("done", "failure", "usage")[status]
+        raise Escape(f"{program} {' '.join(map(repr, words))}\n{wrong}")
+    if not status and any("warning: " in line for line in said):
+        return WARNED
+    return ENDS[status]
 
 
 def renderable(words: Sequence[str], folder: Path) -> bool:

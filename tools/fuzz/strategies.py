@@ -7,12 +7,10 @@ import string
 from hypothesis import strategies as st
 
 from nbsim.options import OPTIONS, Argument, Option
-from nbsim.tools.fuzz.inputs import INPUTS
+from nbsim.tools.fuzz.inputs import INPUTS, START
 
 #: Options that answer, or write where they please, instead of reading the line.
 LEFT_OUT = {"help", "version", "warm_cache", "show_devices", "example", "show_config"}
-#: Always there: a crystal, and an image of a few pixels.
-START = ("-cell", "70", "80", "90", "-default_F", "100", "-detpixels", "4")
 COUNTS = (0, 1, 2, 3)
 NUMBERS = ("0", "1", "-1", "0.5", "3", "90", "1e-5", "1e5", "-1e-5")
 EXTREMES = (
@@ -43,7 +41,7 @@ def values(argument: Argument, option: Option, wild: bool) -> st.SearchStrategy[
     if argument.kind == "text":
         words = list(argument.choices)
         if ("files", option.name) in option.targets:
-            words = [name for kind, name in INPUTS if kind == option.name] or ["none"]
+            words = [i.name for i in INPUTS if i.option == option.name] or ["none"]
         elif not words:
             words = ["out.bin", "out.img", "out.tif", "out.png", "/dev/null", "random"]
         tame = st.sampled_from(words)
