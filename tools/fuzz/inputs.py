@@ -55,7 +55,7 @@ MODEL = ("-dmin", "4", "-lambda", "1.5", "-N", "2", *SMALL)
 FPRIME = (*MODEL, "-pdb", "good.pdb", "-fprime_file", "S", "FILE")
 BACKGROUND = ("-background", "FILE", "1", "-show_config")
 EXTRACTED = ("-img", "FILE", "-stol", "water", "-thickness", "1")
-FRAMES = ("-frames", "2", "-N", "2", "-osc", "1", "-cbffile", "f_#.cbf")
+FRAMES = ("-frames", "2", "-workers", "1", "-N", "2", "-cbffile", "f_#.cbf")
 SERIES = (*START, *FRAMES, "-frame_table", "FILE")
 INPUTS = (
     _looked_at("hkl", "good.hkl"),

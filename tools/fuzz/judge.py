@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class Escape(AssertionError):
 def run(words: Sequence[str], folder: Path, program: str = "nbsim") -> str:
     """Run a line of one of `PROGRAMS` in a folder and return the class of its end.
 
+    What it writes is removed, so that the next line finds the folder as it was.
+
     Returns
     -------
     str
@@ -51,7 +54,11 @@ def run(words: Sequence[str], folder: Path, program: str = "nbsim") -> str:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = PROGRAMS[program](list(words))
     said = err.getvalue().splitlines()
-    left = {name for name in os.listdir(folder) if name.endswith(".part")} - before
+    new = set(os.listdir(folder)) - before
+    left = {name for name in new if name.endswith(".part")}
+    for name in new:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     errors = [line for line in said if line.startswith("nbsim: error")]
     wrong = None
     if any("internal error" in line or "Traceback" in line for line in said):
