@@ -49,6 +49,9 @@ class Argument:
         The only words allowed for a text, all of them if empty.
     noun
         What a text without choices is, such as "a file name".
+    offers
+        What a shell offers for it besides choices: words, "*" with the ending of
+        files, "/" for folders.
     keyword
         (part of a word, value): a word that contains the part stands for this and all
         later arguments of the option, and gives the value.
@@ -59,6 +62,7 @@ class Argument:
     bounds: Bounds | None = None
     choices: tuple[str, ...] = ()
     noun: str = "a file name"
+    offers: tuple[str, ...] = ()
     keyword: tuple[str, str] | None = None
 
     @property
@@ -280,9 +284,10 @@ def number(
     return Argument(metavar, what, bounds, **more)
 
 
-def file(what: str) -> Argument:
-    """Return an argument that is a file's name."""
-    return Argument("FILE", what)
+def file(what: str, *endings: str) -> Argument:
+    """Return an argument that is a file's name, often with one of these endings."""
+    offers = tuple(f"*{ending}" for ending in endings) or ("*",)
+    return Argument("FILE", what, offers=offers)
 
 
 def choice(what: str, *choices: str) -> Argument:

@@ -9,15 +9,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nbsim.tools.docs import architecture, command_line, completions, man_pages
+from nbsim.tools.docs import architecture, command_line, man_pages, shells
 
 
 def files(root: Path) -> Iterator[tuple[str, str]]:
     """Yield name and text of every file that belongs into a checkout."""
     for command in man_pages.COMMANDS:
         yield f"man/{command}.1", man_pages.man_page(command)
-    for shell, name in completions.FILES.items():
-        yield f"completions/{name}", completions.completion(shell)
+    for name, text in shells.files():
+        yield f"completions/{name}", text
     yield "docs/command-line.md", command_line.page()
     yield "docs/architecture.md", architecture.page(root)
 

@@ -51,7 +51,12 @@ OPTIONS = group(
         "Add the scattering of an amorphous material, which is that long along the "
         "beam: water, air or ice, or a table of sin(theta)/lambda and electrons per "
         "molecule. It can be given again for another one.",
-        Argument("MATERIAL", "the material", noun="water, air, ice or a file name"),
+        Argument(
+            "MATERIAL",
+            "the material",
+            noun="water, air, ice or a file name",
+            offers=("water", "air", "ice", "*.stol", "*.dat", "*.txt"),
+        ),
         number("MM", "the thickness", Bounds(unit="mm", above=0)),
         does=_background,
         prefixes=(),

@@ -170,7 +170,7 @@ OPTIONS = group(
         "weight wavelength on each line, lengths in metres. Columns may be left "
         "out from the right. Model c reads the weight and ignores it; in model "
         "physical it is the source's share of the photons.",
-        file("the source file"),
+        file("the source file", ".dat", ".txt"),
         sets=("files", "sourcefile"),
         python="Beam(sources=nbsim.read_sources(...))",
         c="sourcefilename",

@@ -47,7 +47,7 @@ OPTIONS = group(
         "Orientation matrix as MOSFLM writes it: the first nine numbers of a text "
         "file, whose columns are a*, b* and c* times the wavelength. Together with "
         "-cell it gives only the orientation.",
-        file("the matrix file"),
+        file("the matrix file", ".mat"),
         sets=("files", "mat"),
         aliases=("matrix",),
         python="Crystal(A_matrix=nbsim.read_matrix(...))",

@@ -33,7 +33,7 @@ OPTIONS = group(
         "and Friedel's mates are applied, absent reflections are 0, those that the "
         "file lacks have -default_F, and nothing lies beyond its resolution (or "
         "-dmin). Gives cell and space group too. Needs gemmi.",
-        file("the MTZ or SF-mmCIF file"),
+        file("the MTZ or SF-mmCIF file", ".mtz", ".cif", ".ent"),
         sets=("files", "mtz"),
         prefixes=(),
         python=READ_MTZ,
@@ -54,7 +54,7 @@ OPTIONS = group(
         "Structure factors of an atomic model, PDB or mmCIF (plain or .gz), up to "
         "-dmin: f0, f' and f'' at the beam's energy, bulk solvent. Gives cell and "
         "space group too. Needs gemmi.",
-        file("the model file"),
+        file("the model file", ".pdb", ".cif", ".ent", ".gz"),
         sets=("files", "pdb"),
         prefixes=(),
         python=FROM_MODEL,
@@ -105,7 +105,7 @@ OPTIONS = group(
         "Text file of energy [eV], f' and f'' of an element with -pdb, such as a "
         "scan's; interpolated. For several elements give it again.",
         ELEMENT,
-        file("the file of f' and f''"),
+        file("the file of f' and f''", ".dat", ".txt"),
         does=_fprime_file,
         needs=("pdb",),
         prefixes=(),
@@ -152,7 +152,7 @@ OPTIONS = group(
         "Text file of the beam's channels: energy in eV (all above 100) or wavelength "
         "in Angstrom (all below), and weight. Every direction has every channel. With "
         "-pdb F follows the energy.",
-        file("the spectrum file"),
+        file("the spectrum file", ".dat", ".txt", ".csv"),
         sets=("files", "spectrum"),
         prefixes=(),
         python="Beam(spectrum=nbsim.read_spectrum(...))",

@@ -186,7 +186,7 @@ OPTIONS = group(
         "SMV image whose header gives detector size, pixel size, distance, "
         "wavelength, beam centre, phi and oscillation. Its values win over those "
         "of -mask, and options on the command line win over both.",
-        file("the header image"),
+        file("the header image", ".img", ".smv"),
         sets=("files", "img"),
         python="Detector.from_smv_header",
         c="imginfilename",
@@ -195,7 +195,7 @@ OPTIONS = group(
         "mask",
         "SMV image whose zero pixels are not computed; its header is used like "
         "that of -img.",
-        file("the mask image"),
+        file("the mask image", ".img", ".smv"),
         sets=("files", "mask"),
         python="Detector.mask",
         c="maskfilename",

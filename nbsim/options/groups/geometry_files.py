@@ -12,7 +12,7 @@ OPTIONS = group(
         "DIALS experiment list (.expt): detector, beam, goniometer, the scan's first "
         "image, and cell, orientation and space group of the crystal where it has "
         "one. Options of the line win over it, wherever they stand.",
-        file("the experiment list"),
+        file("the experiment list", ".expt"),
         sets=("files", "expt"),
         prefixes=(),
         python="nbsim.read_expt",
@@ -30,7 +30,7 @@ OPTIONS = group(
     option(
         "xparm",
         "XPARM.XDS or GXPARM.XDS, as -expt.",
-        file("the XPARM file"),
+        file("the XPARM file", ".XDS"),
         sets=("files", "xparm"),
         prefixes=(),
         python="nbsim.read_xparm",
@@ -38,7 +38,7 @@ OPTIONS = group(
     option(
         "xds_inp",
         "XDS.INP: detector, beam, goniometer, rotation and the cell, as -expt.",
-        file("the XDS.INP file"),
+        file("the XDS.INP file", ".INP"),
         sets=("files", "xds_inp"),
         prefixes=(),
         python="nbsim.read_xds_inp",
@@ -46,7 +46,7 @@ OPTIONS = group(
     option(
         "geom",
         "CrystFEL geometry file (.geom): detector and photon energy, as -expt.",
-        file("the geometry file"),
+        file("the geometry file", ".geom"),
         sets=("files", "geom"),
         prefixes=(),
         python="nbsim.read_geom",

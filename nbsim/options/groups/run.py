@@ -36,7 +36,7 @@ OPTIONS = group(
         "example",
         "Write the input files of a small example to a new folder, with the "
         "command line that belongs to them, and render it there.",
-        Argument("FOLDER", "the folder", noun="a folder name"),
+        Argument("FOLDER", "the folder", noun="a folder name", offers=("/",)),
         action=True,
         default="nbsim-example",
         prefixes=(),
@@ -77,7 +77,12 @@ OPTIONS = group(
         "share the rows between two), or auto, which takes CUDA where it can be "
         "used and the image is large enough to pay for starting it. The "
         "environment variable NBSIM_DEVICE gives another default.",
-        Argument("DEVICE", "the device", noun="auto, cpu or cuda[:N]"),
+        Argument(
+            "DEVICE",
+            "the device",
+            noun="auto, cpu or cuda[:N]",
+            offers=("auto", "cpu", "cuda"),
+        ),
         sets=("output", "device"),
         does=_device,
         default="auto",

@@ -26,7 +26,7 @@ OPTIONS = group(
         "distance, lambda, N, mosaic, fluence, misset_x, misset_y, misset_z, ...; "
         "also scale_B (F is multiplied by exp(-B/4d^2)), seed, and frame, the number "
         "that seed and phi follow. With -random_orientations it is written.",
-        file("the frame table"),
+        file("the frame table", ".csv"),
         sets=("series", "frame_table"),
         prefixes=(),
         python="nbsim.read_frame_table, rows of nbsim.Series",
@@ -45,7 +45,7 @@ OPTIONS = group(
         "nxfile",
         "NXmx file (HDF5): NAME.nxs holds everything, NAME_master.h5 has data files "
         "beside it, as XDS wants them.",
-        file("the NXmx file"),
+        file("the NXmx file", ".nxs", ".h5"),
         sets=("series", "nxfile"),
         default="not written",
         prefixes=(),
@@ -85,7 +85,7 @@ OPTIONS = group(
         "cbffile",
         "miniCBF image of 32-bit counts for each frame, NAME_####.cbf. Its header "
         "holds only a detector across the beam.",
-        file("the CBF image"),
+        file("the CBF image", ".cbf"),
         sets=("series", "cbffile"),
         default="not written",
         prefixes=(),
@@ -105,7 +105,7 @@ OPTIONS = group(
     option(
         "xdsfile",
         "XDS.INP for the series.",
-        file("the input of XDS"),
+        file("the input of XDS", ".INP"),
         sets=("series", "xdsfile"),
         default="not written",
         prefixes=(),
@@ -114,7 +114,7 @@ OPTIONS = group(
     option(
         "xds_lib",
         "Plugin that XDS reads NXmx files with (LIB), for -xdsfile.",
-        file("the plugin"),
+        file("the plugin", ".so", ".dylib"),
         sets=("series", "library"),
         prefixes=(),
         needs=("xdsfile",),
@@ -125,7 +125,7 @@ OPTIONS = group(
         "Everything that is true about the series: configuration, orientation and "
         "cell of each frame, and h k l, F, position, phi, frame, partiality and "
         "expected photons of each reflection. HDF5 if the name ends in .h5, else JSON.",
-        file("the truth file"),
+        file("the truth file", ".h5", ".json"),
         sets=("series", "truthfile"),
         default="not written",
         prefixes=(),
@@ -135,7 +135,7 @@ OPTIONS = group(
         "truth_images",
         "HDF5 file with h, k, l and wavelength of the strongest contribution to each "
         "pixel of each frame.",
-        file("the truth images"),
+        file("the truth images", ".h5"),
         sets=("series", "truth_images"),
         default="not written",
         prefixes=(),
@@ -187,7 +187,7 @@ OPTIONS = group(
         "File with a command line in each row, which is added to this one: all are "
         "rendered by one process. Of nanoBragg's own files only those are written "
         "that are named.",
-        file("the list of command lines"),
+        file("the list of command lines", ".txt"),
         action=True,
         prefixes=(),
     ),

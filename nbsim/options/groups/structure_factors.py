@@ -11,7 +11,7 @@ OPTIONS = group(
         "Text file of reflections, h k l F on each line, F in electrons. No "
         "symmetry is applied, not even Friedel's: list every reflection, and 0 0 0 "
         "too.",
-        file("the reflection file"),
+        file("the reflection file", ".hkl"),
         sets=("files", "hkl"),
         python="nbsim.read_hkl",
         c="hklfilename",
@@ -30,7 +30,7 @@ OPTIONS = group(
         "dump",
         "Binary copy of the reflection list: written with -hkl, and read when -hkl "
         "is not given.",
-        file("the dump file"),
+        file("the dump file", ".bin"),
         sets=("output", "dumpfile"),
         default="Fdump.bin",
         python="nbsim.read_fdump, nbsim.write_fdump",
@@ -61,7 +61,7 @@ OPTIONS = group(
         "stol",
         "Table of sin(theta)/lambda and F of a background. Read and checked, but "
         "not used in the image, as in nanoBragg.",
-        file("the background file"),
+        file("the background file", ".stol", ".dat", ".txt"),
         sets=("files", "stol"),
         prefixes=(),
         c="stolfilename",
@@ -70,7 +70,7 @@ OPTIONS = group(
     option(
         "4stol",
         "The same as -stol for a table of 4 sin(theta)/lambda.",
-        file("the background file"),
+        file("the background file", ".stol", ".dat", ".txt"),
         sets=("files", "4stol"),
         prefixes=(),
         c="stolfilename",
@@ -79,7 +79,7 @@ OPTIONS = group(
     option(
         "Q",
         "The same as -stol for a table of Q = 4 pi sin(theta)/lambda.",
-        file("the background file"),
+        file("the background file", ".stol", ".dat", ".txt"),
         sets=("files", "Q"),
         prefixes=(),
         c="stolfilename",
@@ -89,7 +89,7 @@ OPTIONS = group(
         "stolout",
         "Output file for the background table. Accepted and not used, as in "
         "nanoBragg.",
-        file("the background output file"),
+        file("the background output file", ".stol", ".dat", ".txt"),
         unused="nothing is written to it",
         c="stoloutfilename",
         c_note="not used; here with a warning",

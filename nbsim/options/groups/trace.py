@@ -31,7 +31,7 @@ OPTIONS = group(
     option(
         "trace_file",
         "Where the traces go.",
-        file("the trace file"),
+        file("the trace file", ".txt", ".log", ".jsonl"),
         sets=("output", "trace_file"),
         default="standard output",
         prefixes=(),

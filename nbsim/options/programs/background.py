@@ -51,7 +51,12 @@ def _not_used(name: str, why: str, *arguments: Argument):
     return option(name, f"Read and not used: {why}.", *arguments, unused=why)
 
 
-TABLE = Argument("FILE", "the table", noun="water, air, ice or a file name")
+TABLE = Argument(
+    "FILE",
+    "the table",
+    noun="water, air, ice or a file name",
+    offers=("water", "air", "ice", "*.stol", "*.dat", "*.txt"),
+)
 OWN = group(
     "Amorphous material",
     option(
@@ -153,13 +158,13 @@ EXTRACTION = group(
         "img",
         "SMV image: size, pixel, distance, wavelength, centre and origin are taken "
         "from its header, and F from its pixels, for the rows of -stol.",
-        file("the measured image"),
+        file("the measured image", ".img", ".smv"),
         sets=("files", "img"),
     ),
     option(
         "stolout",
         "The table that is made from -img.",
-        file("the extracted table"),
+        file("the extracted table", ".stol"),
         sets=("extract", "stolout"),
         needs=("img",),
         default="output.stol",

@@ -45,7 +45,7 @@ OWN = group(
         "floatfile",
         "Expected photons: raw 4-byte floats, a TIFF or a numpy file. Several of them, "
         "with or without this word, are added in their order.",
-        file("the float image"),
+        file("the float image", ".bin"),
         does=_input,
         aliases=("floatimage", "bin"),
     ),
@@ -76,7 +76,7 @@ OWN = group(
     option(
         "header",
         "SMV image: its size and pixel size are taken, and its header is copied.",
-        file("the header image"),
+        file("the header image", ".img", ".smv"),
         sets=("files", "header"),
     ),
     option(
