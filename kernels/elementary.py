@@ -17,7 +17,8 @@ LOG_2_HIGH = 0.6931471803691238  # 21 low bits are 0: times an exponent it is ex
 LOG_2_LOW = 1.9082149292705877e-10
 MANTISSA = np.uint64(0x000FFFFFFFFFFFFF)
 MANTISSA_BITS = np.uint64(52)
-BIAS = 1023
+BIAS = np.int32(1023)
+SQRT_2 = math.sqrt(2.0)
 #: 2 / (2 i + 1): log((1 + s) / (1 - s)) / s in powers of s^2.
 LOG_SERIES = np.array([2.0 / (2 * i + 1) for i in range(12)])
 
@@ -36,20 +37,19 @@ def polynomial(x, coefficients):
     return total
 
 
-@scalar
+@scalar_inline
 def logarithm(x):
     """Return ln(`x`) of a positive, normal float64."""
     bits = np.float64(x).view(np.uint64)
-    exponent = np.int64(bits >> MANTISSA_BITS) - BIAS
+    # int32: there is a vector instruction that makes float64 of them.
+    exponent = float(np.int32(bits >> MANTISSA_BITS) - BIAS)
     mantissa = np.uint64((bits & MANTISSA) | ONE_BITS).view(np.float64)
-    if mantissa > math.sqrt(2.0):
-        mantissa *= 0.5
-        exponent += 1
+    halve = mantissa > SQRT_2
+    mantissa = 0.5 * mantissa if halve else mantissa
+    exponent = exponent + 1.0 if halve else exponent
     s = (mantissa - 1.0) / (mantissa + 1.0)
     low = product(s, polynomial(product(s, s), LOG_SERIES))
-    return product(float(exponent), LOG_2_HIGH) + (
-        low + product(float(exponent), LOG_2_LOW)
-    )
+    return product(exponent, LOG_2_HIGH) + (low + product(exponent, LOG_2_LOW))
 
 
 # M. J. Wichura, "Algorithm AS 241", Applied Statistics 37 (1988) 477, PPND16: the
@@ -131,13 +131,19 @@ FAR_UNDER = np.array(
 )
 
 
+@scalar_inline
+def central(q):
+    """Return the normal deviate of 1/2 + `q`, |`q`| up to `CENTRE`."""
+    r = CENTRE_SQR - product(q, q)
+    return product(q, polynomial(r, CENTRE_OVER)) / polynomial(r, CENTRE_UNDER)
+
+
 @scalar
 def normal(u):
     """Return the normal deviate below which a part `u` of all deviates lies."""
     q = u - 0.5
     if abs(q) <= CENTRE:
-        r = CENTRE_SQR - product(q, q)
-        return product(q, polynomial(r, CENTRE_OVER)) / polynomial(r, CENTRE_UNDER)
+        return central(q)
     r = math.sqrt(-logarithm(u if q < 0.0 else 1.0 - u))
     if r <= NEAR:
         r -= 1.6

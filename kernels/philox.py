@@ -13,7 +13,7 @@ four of them at a time are multiplied by AVX2.
 
 import numpy as np
 
-from .jit import scalar, scalar_inline
+from .jit import scalar_inline
 
 LOW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
@@ -76,7 +76,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@scalar
+@scalar_inline
 def uniform(high, low):
     """Return a uniform deviate of two words: odd multiples of 2**-53 below 1.
 

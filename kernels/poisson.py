@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Numbers of photons drawn by counter: any mean, the same on every machine.
 
-A mean below `TABLE_MEANS` is a whole number plus a rest below 1, and its deviate the
-sum of two: the first is looked up in a table of the distribution function, the second
-found by adding up probabilities, both by inversion of one uniform deviate. Larger
-means take the rejection of W. Hormann, "The transformed rejection method for
+A mean below `TABLE_MEANS` is a multiple of 16, one of 1/16 below 16, and a rest below
+1/16; its deviate is the sum of theirs. The first two are each looked up in a table of
+A. J. Walker's alias method (ACM Trans. Math. Software 3 (1977) 253): one word chooses
+a place, and which of the place's two numbers is meant. The rest has seldom a photon,
+which a few bits show; else it is found by adding up probabilities.
+
+Larger means take the rejection of W. Hormann, "The transformed rejection method for
 generating Poisson random variables" (PTRS), Insurance: Mathematics and Economics 12
 (1993) 39. Its test is made with the deviance k ln(k/mean) - (k - mean), which does not
 lose digits at a mean of 1e9 as the difference of two logarithms of factorials does.
+
+Functions without a loop are inlined, so that loops over pixels become vectors.
 """
 
 import math
@@ -19,98 +24,160 @@ from .jit import scalar, scalar_inline
 from .philox import HALF, PHOTONS, philox, uniform
 from .rounding import product
 
-#: Whole means with a row of their own in the table.
+#: Means from here on are drawn by rejection.
 TABLE_MEANS = 256
-#: Columns of a row: beyond the last the probability is below 2^-63.
-TABLE_WIDTH = 512
-#: Places of a row's guide.
-GUIDE_BITS = 8
-#: Bits of the table's probabilities; 1 is then a uint64, too.
-TABLE_BITS = 63
-#: Bits that the table is computed with: e^-255 has 368 zeros behind the point.
+#: Rows: multiples of 16, and multiples of 1/16 below 16.
+COARSE_ROWS, FINE_ROWS = 16, 256
+#: Places of a row are chosen by so many bits: numbers of photons below 2^bits.
+COARSE_BITS, FINE_BITS = 9, 6
+#: Bits of a place's threshold, and of each of its two numbers.
+THRESHOLD_BITS, NUMBER_BITS = 46, 9
+#: Bits that the look-ups leave over of 64 each.
+COARSE_SPARE_BITS = 64 - COARSE_BITS - THRESHOLD_BITS
+FINE_SPARE_BITS = 64 - FINE_BITS - THRESHOLD_BITS
+#: Bits that probabilities are worked out with: e^-240 has 346 zeros behind the point.
 WORKING_BITS = 768
 
-#: e^x for |x| up to 1/2.
-EXP_SERIES = np.array([1.0 / math.factorial(i) for i in range(15)])
-EXP_HALF = math.exp(-0.5)
+SIXTEENTH = 0.0625
+COARSE_SHIFT, FINE_SHIFT = np.uint64(64 - COARSE_BITS), np.uint64(64 - FINE_BITS)
+TO_COARSE, TO_FINE = np.uint64(COARSE_SPARE_BITS), np.uint64(FINE_SPARE_BITS)
+COARSE_SPARE = np.uint64((1 << COARSE_SPARE_BITS) - 1)
+FINE_SPARE = np.uint64((1 << FINE_SPARE_BITS) - 1)
+TO_THRESHOLD = np.uint64(2 * NUMBER_BITS)
+THRESHOLD = np.uint64((1 << THRESHOLD_BITS) - 1)
+TO_OTHER = np.uint64(NUMBER_BITS)
+NUMBER = np.uint64((1 << NUMBER_BITS) - 1)
+ROW, FINE_ROW = np.uint64(8), np.uint64(FINE_ROWS - 1)
+COARSE_PLACES, FINE_PLACES = np.uint64(COARSE_BITS), np.uint64(FINE_BITS)
+SPARE_STEPS = 2.0 ** (COARSE_SPARE_BITS + FINE_SPARE_BITS)
+NO_TRIAL, FIRST_TRIAL = np.uint64(0), np.uint64(1)
 
-ONE = np.uint64(1)
-TO_GUIDE = np.uint64(TABLE_BITS - GUIDE_BITS)
+#: e^-x for x up to 1/16.
+EXP_SERIES = np.array([(-1.0) ** i / math.factorial(i) for i in range(12)])
+#: A probability that no deviate of 53 bits resolves.
+NOTHING = 2.0**-60
 
 
-def poisson_table():
-    """Return the distribution functions of the whole means 0 to `TABLE_MEANS` - 1.
+def poisson_tables():
+    """Return the alias tables of the means that are looked up.
 
     Worked out in whole numbers: no rounding, so that every machine has the same.
 
     Returns
     -------
-    table
-        (TABLE_MEANS, TABLE_WIDTH) uint64: probability of up to k photons, in 2^-63.
-    guide
-        (TABLE_MEANS, 2**GUIDE_BITS) uint16: smallest k for a uniform deviate with
-        these first bits.
+    coarse, fine
+        (16 * 512,) and (256 * 64,) uint64: places of the means 0, 16 ... 240 and of
+        0, 1/16 ... 255/16. A place is a threshold (46 bits), the number of photons
+        from there on, and the number below it (9 bits each).
     """
-    table = np.full((TABLE_MEANS, TABLE_WIDTH), 1 << TABLE_BITS, np.uint64)
-    guide = np.empty((TABLE_MEANS, 1 << GUIDE_BITS), np.uint16)
-    places = np.arange(1 << GUIDE_BITS, dtype=np.uint64) << TO_GUIDE
-    drop = WORKING_BITS - TABLE_BITS
-    # e^-1 = sum of (-1)^i / i!
-    term = inverse_e = 1 << WORKING_BITS
-    for i in range(1, WORKING_BITS):
-        term //= i
-        inverse_e += -term if i % 2 else term
-    nothing = 1 << WORKING_BITS
-    for mean in range(TABLE_MEANS):
-        chance = below = nothing
-        for k in range(TABLE_WIDTH):
-            table[mean, k] = below >> drop
-            chance = chance * mean // (k + 1)
-            below += chance
-            if chance >> drop == 0 and k > mean:
-                break
-        guide[mean] = np.searchsorted(table[mean], places, side="right")
-        nothing = nothing * inverse_e >> WORKING_BITS
-    return table, guide
+    coarse = [alias_row(chances(16 * row, 1, COARSE_BITS)) for row in range(16)]
+    fine = [alias_row(chances(row, 16, FINE_BITS)) for row in range(FINE_ROWS)]
+    return np.array(coarse, np.uint64).ravel(), np.array(fine, np.uint64).ravel()
 
 
-@scalar
-def from_table(mean, high, low, table, guide):
-    """Return a deviate of a whole mean, by inversion of two words."""
-    u = ((high << HALF) | low) >> ONE
-    k = guide[mean, u >> TO_GUIDE]
-    while u >= table[mean, k]:
-        k += 1
-    return np.int64(k)
+def chances(numerator, denominator, bits):
+    """Return the probabilities of the numbers below 2^`bits`, as whole numbers.
+
+    They add up to 2^(`bits` + THRESHOLD_BITS); the last has those of all beyond.
+    """
+    drop = WORKING_BITS - bits - THRESHOLD_BITS
+    # e^-mean = sum of (-mean)^i / i!
+    chance = term = 1 << WORKING_BITS
+    i = 0
+    while term:
+        i += 1
+        term = term * numerator // (denominator * i)
+        chance += -term if i % 2 else term
+    edges = [0]
+    below = chance
+    for k in range(1, 1 << bits):
+        edges.append(below >> drop)
+        chance = chance * numerator // (denominator * k)
+        below += chance
+    edges.append(1 << (bits + THRESHOLD_BITS))
+    return [high - low for low, high in zip(edges, edges[1:])]
+
+
+def alias_row(weights):
+    """Return the places of a row: Walker's table of `weights`, their mean 2^46."""
+    one = 1 << THRESHOLD_BITS
+    rest = list(weights)
+    places = [(one - 1) << 18 | k << NUMBER_BITS | k for k in range(len(rest))]
+    poor = [k for k, weight in enumerate(rest) if weight < one]
+    rich = [k for k, weight in enumerate(rest) if weight >= one]
+    while poor and rich:
+        k, giver = poor.pop(), rich[-1]
+        places[k] = rest[k] << 18 | giver << NUMBER_BITS | k
+        rest[giver] -= one - rest[k]
+        if rest[giver] < one:
+            poor.append(rich.pop())
+    return places
 
 
 @scalar_inline
-def no_photon(rest):
-    """Return e^-`rest`, 0 <= `rest` < 1: the probability of no photon."""
-    return product(EXP_HALF, polynomial(0.5 - rest, EXP_SERIES))
+def coarse_place(sixteenths, u):
+    """Return the place in the coarse table; `sixteenths` of the mean, uint64."""
+    return ((sixteenths >> ROW) << COARSE_PLACES) | (u >> COARSE_SHIFT)
+
+
+@scalar_inline
+def fine_place(sixteenths, v):
+    """Return the place in the fine table."""
+    return ((sixteenths & FINE_ROW) << FINE_PLACES) | (v >> FINE_SHIFT)
+
+
+@scalar_inline
+def chosen(place, word):
+    """Return the number of photons of a place, by the low 46 bits of a word."""
+    other = (place >> TO_OTHER) & NUMBER
+    return place & NUMBER if (word & THRESHOLD) < place >> TO_THRESHOLD else other
+
+
+@scalar_inline
+def looked_up(coarse_entry, fine_entry, u, v):
+    """Return the photons of both multiples, from their entries in the tables."""
+    return chosen(coarse_entry, u >> TO_COARSE) + chosen(fine_entry, v >> TO_FINE)
+
+
+@scalar_inline
+def spare_bits(u, v):
+    """Return the 21 bits that no look-up uses, as float64."""
+    spare = ((u & COARSE_SPARE) << TO_FINE) | (v & FINE_SPARE)
+    return float(np.int32(spare))
+
+
+@scalar_inline
+def maybe_more(rest, spare):
+    """Return whether a rest may have a photon: spare bits not below 1 - rest."""
+    # e^-rest is more than 1 - rest.
+    return spare + 1.0 > (1.0 - rest) * SPARE_STEPS
 
 
 @scalar
-def rest_count(rest, u):
-    """Return a deviate of a mean below 1, by inversion of a uniform deviate."""
-    chance = below = no_photon(rest)
+def rest_photons(rest, spare, pixel, frame, k0, k1):
+    """Return the photons of a rest below 1/16: inversion of the spare bits and more."""
+    w0, w1, _, _ = philox(pixel, frame, PHOTONS, FIRST_TRIAL, k0, k1)
+    u = (spare + uniform(w0, w1)) / SPARE_STEPS
+    chance = below = polynomial(rest, EXP_SERIES)
     count = 0
-    while u >= below:
+    while u >= below and chance > NOTHING:
         count += 1
         chance = product(product(chance, rest), 1.0 / count)
         below += chance
     return count
 
 
-@scalar
+@scalar_inline
 def stirling_rest(k):
     """Return what Stirling's formula leaves of ln(k!), k > 100."""
     inverse = 1.0 / k
     square = product(inverse, inverse)
-    return product(inverse, 1.0 / 12.0 - product(square, 1.0 / 360.0 - square / 1260.0))
+    return product(
+        inverse, 1.0 / 12.0 - product(square, 1.0 / 360.0 - product(square, 1 / 1260.0))
+    )
 
 
-@scalar
+@scalar_inline
 def log_chance(k, mean):
     """Return the logarithm of the probability of `k` photons, k > 100."""
     deviance = product(k, logarithm(k / mean)) - (k - mean)
@@ -118,35 +185,65 @@ def log_chance(k, mean):
     return -deviance - width - stirling_rest(k)
 
 
+@scalar_inline
+def widths(mean):
+    """Return PTRS' a and b: those of its hat's flanks and of its middle."""
+    b = 0.931 + product(2.53, math.sqrt(mean))
+    return -0.059 + product(0.02483, b), b
+
+
+@scalar_inline
+def proposal(mean, high, low):
+    """Return a number of photons, float64, and how far from the tails its deviate is.
+
+    Parameters
+    ----------
+    mean
+        At least `TABLE_MEANS`.
+    high, low
+        Words of the deviate.
+    """
+    a, b = widths(mean)
+    u = uniform(high, low) - 0.5
+    tail = 0.5 - abs(u)
+    return math.floor(product(2.0 * a / tail + b, u) + mean + 0.43), tail
+
+
+@scalar_inline
+def kept_at_once(mean, tail, v):
+    """Return whether a proposal is kept without looking at its probability."""
+    _, b = widths(mean)
+    return (tail >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2.0))
+
+
+@scalar_inline
+def kept(mean, k, tail, v):
+    """Return whether any other proposal is kept."""
+    a, b = widths(mean)
+    # Below 101 photons: a chance of 1e-28 and less.
+    possible = (k >= 101.0) & ((tail >= 0.013) | (v <= tail))
+    k = max(k, 101.0)
+    log_inverse_alpha = logarithm(1.1239 + 1.1328 / (b - 3.4))
+    hat = logarithm(a / product(tail, tail) + b)
+    # No short cut: both sides are worked out, so that a loop of it is vectorised.
+    return possible & (logarithm(v) + log_inverse_alpha - hat <= log_chance(k, mean))
+
+
 @scalar
 def by_rejection(mean, pixel, frame, k0, k1):
-    """Return a deviate of a mean of at least `TABLE_MEANS`, float64 (PTRS)."""
-    width = math.sqrt(mean)
-    b = 0.931 + product(2.53, width)
-    a = -0.059 + product(0.02483, b)
-    log_inverse_alpha = logarithm(1.1239 + 1.1328 / (b - 3.4))
-    quick = 0.9277 - 3.6224 / (b - 2.0)
-    trial = np.uint64(0)
+    """Return a deviate of a mean of at least `TABLE_MEANS`, float64."""
+    trial = NO_TRIAL
     while True:
         w0, w1, w2, w3 = philox(pixel, frame, PHOTONS, trial, k0, k1)
-        trial += ONE
-        u = uniform(w0, w1) - 0.5
+        k, tail = proposal(mean, w0, w1)
         v = uniform(w2, w3)
-        us = 0.5 - abs(u)
-        slope = 2.0 * a / us + b
-        k = math.floor(product(slope, u) + mean + 0.43)
-        if us >= 0.07 and v <= quick:
+        if kept_at_once(mean, tail, v) or kept(mean, k, tail, v):
             return k
-        # Below 101 photons: a chance of 1e-28 and less.
-        if k < 101.0 or (us < 0.013 and v > us):
-            continue
-        hat = logarithm(a / product(us, us) + b)
-        if logarithm(v) + log_inverse_alpha - hat <= log_chance(k, mean):
-            return k
+        trial += FIRST_TRIAL
 
 
 @scalar
-def poisson(mean, pixel, frame, k0, k1, table, guide):
+def poisson(mean, pixel, frame, k0, k1, coarse, fine):
     """Return a deviate of a mean, float64: the photons of one pixel.
 
     Parameters
@@ -155,14 +252,19 @@ def poisson(mean, pixel, frame, k0, k1, table, guide):
         Expected photons; 0 photons for 0, less and nan.
     pixel, frame, k0, k1
         Counter and key of `philox`, uint64.
-    table, guide
-        Of `poisson_table`.
+    coarse, fine
+        Of `poisson_tables`.
     """
     if not mean > 0.0:
         return 0.0
     if mean >= TABLE_MEANS:
         return by_rejection(mean, pixel, frame, k0, k1)
-    w0, w1, w2, w3 = philox(pixel, frame, PHOTONS, np.uint64(0), k0, k1)
-    whole = np.int64(mean)
-    count = from_table(whole, w0, w1, table, guide)
-    return float(count + rest_count(mean - whole, uniform(w2, w3)))
+    w0, w1, w2, w3 = philox(pixel, frame, PHOTONS, NO_TRIAL, k0, k1)
+    u, v = (w0 << HALF) | w1, (w2 << HALF) | w3
+    sixteenths = np.uint64(mean * 16.0)
+    coarse_entry = coarse[coarse_place(sixteenths, u)]
+    photons = looked_up(coarse_entry, fine[fine_place(sixteenths, v)], u, v)
+    rest, spare = mean - float(sixteenths) * SIXTEENTH, spare_bits(u, v)
+    if maybe_more(rest, spare):
+        photons += np.uint64(rest_photons(rest, spare, pixel, frame, k0, k1))
+    return float(photons)

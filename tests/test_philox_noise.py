@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbsim import DetectorResponse, counts_image
-from nbsim.images.counts import calibration_pattern, flicker_factor, table_and_guide
+from nbsim.images.counts import calibration_pattern, flicker_factor, tables
 from nbsim.kernels import elementary, philox, poisson
 
 WORD = np.uint64
+LOG_FACTORIALS = np.array([math.lgamma(k + 1) for k in range(512)])
 
 #: Random123's own test vectors (kat_vectors, philox4x32 with 10 rounds).
 KNOWN = [
@@ -51,18 +52,30 @@ def test_normal_inverts_the_distribution_function(u):
     assert below == pytest.approx(u, rel=1e-12)
 
 
-def test_table_is_the_distribution_function():
-    table, guide = table_and_guide()
-    for mean in (1, 7, 100, 255):
-        below, chance = 0.0, math.exp(-mean)
-        for k in range(mean + 60):
-            below += chance
-            chance *= mean / (k + 1)
-            assert int(table[mean, k]) / 2**63 == pytest.approx(below, abs=1e-13)
-        assert table[mean, -1] == 2**63
-    # A guide points at or before the place of every deviate with its first bits.
-    top = WORD(2**63 - 1)
-    assert (table[np.arange(256), guide[:, -1]] <= top).any()
+def photons_of_places(places):
+    """Return the probability of each number of photons, from an alias row."""
+    one = 2**poisson.THRESHOLD_BITS
+    chances = np.zeros(512, object)
+    for place in places:
+        threshold, numbers = int(place) >> 18, int(place) % 2**18
+        own, other = numbers % 512, numbers // 512
+        chances[own] += threshold
+        chances[other] += one - threshold
+    return chances / (one * len(places))
+
+
+def test_tables_have_the_exact_probabilities():
+    coarse, fine = tables()
+    rows = [(16.0 * i, row) for i, row in enumerate(coarse.reshape(16, -1))]
+    rows += [(i / 16.0, row) for i, row in enumerate(fine.reshape(256, -1))]
+    for mean, places in rows[1:16] + rows[17::17]:
+        drawn = photons_of_places(places).astype(float)
+        k = np.arange(512)
+        exact = np.exp(k * math.log(mean) - mean - LOG_FACTORIALS)
+        assert np.abs(drawn - exact).max() < 2e-13
+        assert drawn.sum() == pytest.approx(1.0, abs=1e-15)
+    assert photons_of_places(coarse[:512])[0] == 1.0
+    assert photons_of_places(fine[:64])[0] == 1.0
 
 
 def exact_chances(mean, low, high):
@@ -102,7 +115,8 @@ def chi_square(drawn, mean):
     return (square - freedom) / math.sqrt(2 * max(freedom, 1))
 
 
-MEANS = [0.001, 0.03, 0.4, 0.999, 1.0, 2.5, 9.7, 33.3, 128.0, 255.5, 256.0, 257.3]
+MEANS = [0.001, 0.03, 0.06249, 0.4, 0.999, 1.0, 2.5, 9.7, 15.99, 16.0, 33.3, 128.0]
+MEANS += [200.06, 255.99, 256.0, 257.3]
 LARGE = [1e3, 12345.6, 1e5, 1e6, 3.3e7, 1e9]
 
 
@@ -165,11 +179,10 @@ def test_same_bytes_for_any_number_of_threads(mixed):
 
 def test_rows_give_the_numbers_of_single_pixels(mixed):
     image = counts_image(mixed, seed=2**40 + 5, frame=9)
-    tables = table_and_guide()
     key = WORD(5), WORD(2**8)
     for place in range(0, mixed.size, 37):
         one = poisson.poisson(
-            float(mixed.ravel()[place]), WORD(place), WORD(9), *key, *tables
+            float(mixed.ravel()[place]), WORD(place), WORD(9), *key, *tables()
         )
         assert image.ravel()[place] == one
 

@@ -1,33 +1,42 @@
 # SPDX-License-Identifier: MIT
 """Photons of whole rows of pixels, by counter: the numbers of `poisson`, faster.
 
-Steps over a block of pixels whose arrays stay in the L1 cache; all but the last are
-vectorised. Nothing is added up across pixels, so any split of an image gives the same.
+Steps over a block of pixels whose arrays stay in the L1 cache; most are vectorised. Nothing is added up across pixels, so any split of an image gives the same.
 """
-
-import math
 
 import numpy as np
 
-from ..elementary import normal_deviate
+from ..elementary import CENTRE, central, normal
 from ..jit import entry, scalar
 from ..philox import (
     CALIBRATION,
     HALF,
-    LOW,
     PHOTONS,
     PIXEL_FLICKER,
     READOUT,
     philox,
     uniform,
 )
-from ..poisson import TABLE_MEANS, by_rejection, from_table, no_photon
+from ..poisson import (
+    FIRST_TRIAL,
+    NO_TRIAL,
+    SIXTEENTH,
+    TABLE_MEANS,
+    coarse_place,
+    fine_place,
+    kept,
+    kept_at_once,
+    looked_up,
+    maybe_more,
+    proposal,
+    rest_photons,
+    spare_bits,
+)
 from ..rounding import product
 from .intrinsics import vector_loop
 
 #: Pixels of a block.
 BLOCK = 512
-LARGEST_COUNT = 4294967295.0
 
 # Nobody calls these from C; several Python threads run them at once.
 row_loop = entry(no_cfunc_wrapper=True)
@@ -36,63 +45,124 @@ block_loop = scalar
 
 
 @block_loop
-def draw_words(first, frame, k0, k1, words, u):
-    """Write the words for `from_table`, joined, and the deviate for `rest_count`."""
+def draw_words(first, frame, k0, k1, u, v):
+    """Write the two words of 64 bits of each pixel's first draw."""
     vector_loop()
-    for i in range(words.size):
-        pixel = first + np.uint64(i)
-        w0, w1, w2, w3 = philox(pixel, frame, PHOTONS, np.uint64(0), k0, k1)
-        words[i] = (w0 << HALF) | w1
-        u[i] = uniform(w2, w3)
-
-
-@block_loop
-def begin_rests(means, rest, chance, below, count):
-    """Split off the rests of the means below `TABLE_MEANS`; 0 of the others."""
-    vector_loop()
-    for i in range(means.size):
-        mean = means[i]
-        mean = mean if 0.0 < mean < TABLE_MEANS else 0.0
-        rest[i] = mean - math.floor(mean)
-        chance[i] = no_photon(rest[i])
-        below[i] = chance[i]
-        count[i] = 0.0
-
-
-@block_loop
-def next_photon(u, photon, rest, chance, below, count):
-    """Take one step of `rest_count` in every pixel; return how many got a photon."""
-    vector_loop()
-    inverse = 1.0 / photon
-    found = 0
     for i in range(u.size):
-        more = np.int64(u[i] >= below[i])
-        count[i] += 1.0 if u[i] >= below[i] else 0.0
-        chance[i] = product(product(chance[i], rest[i]), inverse)
-        below[i] += chance[i]
-        found += more
-    return found
+        pixel = first + np.uint64(i)
+        w0, w1, w2, w3 = philox(pixel, frame, PHOTONS, NO_TRIAL, k0, k1)
+        u[i] = (w0 << HALF) | w1
+        v[i] = (w2 << HALF) | w3
 
 
 @block_loop
-def finish_block(means, words, first, frame, k0, k1, table, guide, count):
-    """Add the photons of the whole means to those of the rests."""
+def find_places(means, u, v, in_coarse, in_fine, rest):
+    """Write each pixel's places in both tables, and what its mean is above them.
+
+    Returns how many means are too large for the tables; theirs are taken as 0.
+    """
+    vector_loop()
+    large = 0
     for i in range(means.size):
         mean = means[i]
-        if mean >= TABLE_MEANS:
-            pixel = first + np.uint64(i)
-            count[i] = by_rejection(mean, pixel, frame, k0, k1)
-        elif mean >= 1.0:
-            whole, word = np.int64(mean), words[i]
-            count[i] += from_table(whole, word >> HALF, word & LOW, table, guide)
+        large += np.int64(mean >= TABLE_MEANS)
+        mean = mean if 0.0 < mean < TABLE_MEANS else 0.0
+        # int32: there is a vector instruction that makes them of float64.
+        whole = np.int32(mean * 16.0)
+        rest[i] = mean - float(whole) * SIXTEENTH
+        sixteenths = np.uint64(np.uint32(whole))
+        in_coarse[i] = coarse_place(sixteenths, u[i])
+        in_fine[i] = fine_place(sixteenths, v[i])
+    return large
 
 
 @block_loop
-def poisson_row(means, first, frame, k0, k1, table, guide, scratch, words, out):
+def look_up(table, places):
+    """Replace places by what the table has there."""
+    for i in range(places.size):
+        places[i] = table[places[i]]
+
+
+@block_loop
+def look_up_photons(u, v, of_coarse, of_fine, rest, spare, count):
+    """Write the photons of both tables; return how many rests may have more.
+
+    `rest` of the others becomes -1.
+    """
+    vector_loop()
+    more = 0
+    for i in range(count.size):
+        photons = looked_up(of_coarse[i], of_fine[i], u[i], v[i])
+        count[i] = float(np.int32(photons))
+        spare[i] = spare_bits(u[i], v[i])
+        maybe = maybe_more(rest[i], spare[i])
+        rest[i] = rest[i] if maybe else -1.0
+        more += np.int64(maybe)
+    return more
+
+
+@block_loop
+def propose(mean, pixel, frame, trial, k0, k1, k, tail, v):
+    """Write the proposals of one trial: `proposal` and its second deviate.
+
+    A `tail` of 1 says that a proposal is kept at once.
+    """
+    vector_loop()
+    for i in range(mean.size):
+        w0, w1, w2, w3 = philox(pixel[i], frame, PHOTONS, trial, k0, k1)
+        k[i], tail_i = proposal(mean[i], w0, w1)
+        v[i] = uniform(w2, w3)
+        tail[i] = 1.0 if kept_at_once(mean[i], tail_i, v[i]) else tail_i
+
+
+@block_loop
+def judge(mean, k, tail, v):
+    """Make the `tail` of proposals that are kept 1."""
+    vector_loop()
+    for i in range(mean.size):
+        tail[i] = 1.0 if kept(mean[i], k[i], tail[i], v[i]) else tail[i]
+
+
+@block_loop
+def settle(mean, pixel, first, k, tail, v, count):
+    """Write the kept proposals to their pixels, move the others to the front.
+
+    Returns their number.
+    """
+    left = 0
+    for i in range(mean.size):
+        if tail[i] == 1.0:
+            count[np.int64(pixel[i] - first)] = k[i]
+        else:
+            mean[left], pixel[left] = mean[i], pixel[i]
+            k[left], tail[left], v[left] = k[i], tail[i], v[i]
+            left += 1
+    return left
+
+
+@block_loop
+def reject_block(means, first, frame, k0, k1, scratch, pixel, count):
+    """Write the photons of the means that are too large for the tables."""
+    mean, k, tail, v = scratch[0], scratch[1], scratch[2], scratch[3]
+    n = 0
+    for i in range(means.size):
+        if means[i] >= TABLE_MEANS:
+            mean[n], pixel[n] = means[i], first + np.uint64(i)
+            n += 1
+    trial = NO_TRIAL
+    while n > 0:
+        propose(mean[:n], pixel, frame, trial, k0, k1, k, tail, v)
+        n = settle(mean[:n], pixel, first, k, tail, v, count)
+        judge(mean[:n], k, tail, v)
+        n = settle(mean[:n], pixel, first, k, tail, v, count)
+        trial += FIRST_TRIAL
+
+
+@block_loop
+def poisson_row(means, first, frame, k0, k1, coarse, fine, scratch, words, out):
     """Write the photons of pixels that follow each other.
 
-    The numbers of `poisson`, in steps over a block of pixels that are vectorised but
-    for the last.
+    The numbers of `poisson`, in steps over a block of pixels.
 
     Parameters
     ----------
@@ -100,34 +170,64 @@ def poisson_row(means, first, frame, k0, k1, table, guide, scratch, words, out):
         (n,) float64.
     first
         Number of the first pixel in the image, uint64.
-    frame, k0, k1, table, guide
+    frame, k0, k1, coarse, fine
         As in `poisson`.
     scratch, words
-        (4, BLOCK) float64 and (BLOCK,) uint64.
+        (4, BLOCK) float64 and (4, BLOCK) uint64.
     out
         (n,) float64.
     """
     for start in range(0, means.size, BLOCK):
         n = min(BLOCK, means.size - start)
-        part, count, word = means[start : start + n], out[start : start + n], words[:n]
-        u, rest, chance, below = (
-            scratch[0, :n],
-            scratch[1, :n],
-            scratch[2, :n],
-            scratch[3, :n],
-        )
+        part, count = means[start : start + n], out[start : start + n]
+        u, v, in_coarse, in_fine = words[0], words[1], words[2], words[3]
+        rest, spare = scratch[0], scratch[1]
         pixel = first + np.uint64(start)
-        draw_words(pixel, frame, k0, k1, word, u)
-        begin_rests(part, rest, chance, below, count)
-        photon = 1.0
-        while next_photon(u, photon, rest, chance, below, count) > 0:
-            photon += 1.0
-        finish_block(part, word, pixel, frame, k0, k1, table, guide, count)
+        draw_words(pixel, frame, k0, k1, u[:n], v)
+        large = find_places(part, u, v, in_coarse, in_fine, rest)
+        look_up(coarse, in_coarse[:n])
+        look_up(fine, in_fine[:n])
+        if look_up_photons(u, v, in_coarse, in_fine, rest, spare, count) > 0:
+            for i in range(n):
+                if rest[i] >= 0.0:
+                    p = pixel + np.uint64(i)
+                    count[i] += rest_photons(rest[i], spare[i], p, frame, k0, k1)
+        if large > 0:
+            reject_block(part, pixel, frame, k0, k1, scratch, words[0], count)
+
+
+@block_loop
+def mean_row(expected, factors, factor, means):
+    """Write the means of a row's pixels; `factors` of each, or none."""
+    vector_loop()
+    if factors.size:
+        for i in range(means.size):
+            means[i] = np.float64(expected[i]) * factor * factors[i]
+    else:
+        for i in range(means.size):
+            means[i] = np.float64(expected[i]) * factor
+
+
+@block_loop
+def cut_row(counted, largest, out):
+    """Write what the detector can hold of a row; return photons and overloads.
+
+    Photons below 2^32 each, whole: their sum is one, too.
+    """
+    vector_loop()
+    overloads = 0
+    photons = 0
+    for i in range(counted.size):
+        count = counted[i]
+        overloads += np.int64(count > largest)
+        photons += np.int64(count)
+        out[i] = np.uint32(min(count, largest))
+    return photons, overloads
 
 
 @row_loop
 def count_rows(
-    expected, pattern, factor, first, frame, k0, k1, table, guide, largest, out
+    expected, pattern, factor, first, frame, k0, k1, coarse, fine, largest, out
 ):
     """Write the photons that are counted in rows of an image.
 
@@ -141,7 +241,7 @@ def count_rows(
         Of all pixels, float64.
     first
         Number of the first pixel in the image, uint64.
-    frame, k0, k1, table, guide
+    frame, k0, k1, coarse, fine
         As in `poisson.poisson`.
     largest
         Counts that the detector can hold, at most 2^32 - 1.
@@ -155,27 +255,39 @@ def count_rows(
     """
     spixels, fpixels = expected.shape
     means, counted = np.empty(fpixels), np.empty(fpixels)
-    scratch, words = np.empty((4, BLOCK)), np.empty(BLOCK, np.uint64)
+    scratch, words = np.empty((4, BLOCK)), np.empty((4, BLOCK), np.uint64)
+    none = np.empty(0)
     photons = 0.0
     overloads = 0
     for slow in range(spixels):
-        row, written = expected[slow], out[slow]
-        for i in range(fpixels):
-            means[i] = np.float64(row[i]) * factor
-        if pattern.size:
-            factors = pattern[slow]
-            for i in range(fpixels):
-                means[i] *= factors[i]
+        factors = pattern[slow] if pattern.size else none
+        mean_row(expected[slow], factors, factor, means)
         pixel = first + np.uint64(slow * fpixels)
-        poisson_row(means, pixel, frame, k0, k1, table, guide, scratch, words, counted)
-        for i in range(fpixels):
-            count = counted[i]
-            photons += count
-            if count > largest:
-                count = largest
-                overloads += 1
-            written[i] = np.uint32(count)
+        poisson_row(means, pixel, frame, k0, k1, coarse, fine, scratch, words, counted)
+        drawn, cut = cut_row(counted, largest, out[slow])
+        photons += float(drawn)
+        overloads += cut
     return photons, overloads
+
+
+@block_loop
+def central_deviates(first, frame, stream, k0, k1, u, deviates):
+    """Write uniform deviates, and normal ones that hold in the middle."""
+    vector_loop()
+    for i in range(deviates.size):
+        pixel = first + np.uint64(i)
+        w0, w1, _, _ = philox(pixel, frame, stream, NO_TRIAL, k0, k1)
+        u[i] = uniform(w0, w1)
+        deviates[i] = central(u[i] - 0.5)
+
+
+@block_loop
+def normal_row(first, frame, stream, k0, k1, u, deviates):
+    """Write the `elementary.normal_deviate` of pixels that follow each other."""
+    central_deviates(first, frame, stream, k0, k1, u, deviates)
+    for i in range(deviates.size):
+        if abs(u[i] - 0.5) > CENTRE:
+            deviates[i] = normal(u[i])
 
 
 @row_loop
@@ -186,22 +298,42 @@ def calibration_rows(relative, first, k0, k1, out):
     """
     nothing = np.uint64(0)
     spixels, fpixels = out.shape
+    u = np.empty(fpixels)
     for slow in range(spixels):
+        row = out[slow]
+        pixel = first + np.uint64(slow * fpixels)
+        normal_row(pixel, nothing, CALIBRATION, k0, k1, u, row)
         for fast in range(fpixels):
-            pixel = first + np.uint64(slow * fpixels + fast)
-            deviate = normal_deviate(pixel, nothing, CALIBRATION, k0, k1)
-            out[slow, fast] = 1.0 + product(relative, deviate)
+            row[fast] = 1.0 + product(relative, row[fast])
 
 
 @row_loop
 def flicker_rows(relative, first, frame, k0, k1, out):
     """Multiply every pixel by 1 + `relative` times a deviate of its own (model c)."""
     spixels, fpixels = out.shape
+    u, deviates = np.empty(fpixels), np.empty(fpixels)
     for slow in range(spixels):
+        pixel = first + np.uint64(slow * fpixels)
+        normal_row(pixel, frame, PIXEL_FLICKER, k0, k1, u, deviates)
+        row = out[slow]
         for fast in range(fpixels):
-            pixel = first + np.uint64(slow * fpixels + fast)
-            deviate = normal_deviate(pixel, frame, PIXEL_FLICKER, k0, k1)
-            out[slow, fast] *= 1.0 + product(relative, deviate)
+            row[fast] *= 1.0 + product(relative, deviates[fast])
+
+
+@block_loop
+def digitise_row(counted, units, deviates, out):
+    """Write detector units of a row; return how many pixels were too bright."""
+    vector_loop()
+    gain, adc_offset, readout, saturation, largest, half = units
+    overloads = 0
+    for i in range(out.size):
+        signal = product(np.float64(counted[i]), gain)
+        signal += product(readout, deviates[i])
+        adu = min(signal, saturation) + adc_offset
+        overloads += np.int64((signal > saturation) | (adu > largest))
+        # int32: there is a vector instruction that makes them of float64.
+        out[i] = np.int32(min(max(adu + half, 0.0), largest))
+    return overloads
 
 
 @row_loop
@@ -214,7 +346,8 @@ def digitise_rows(counted, units, first, frame, k0, k1, out):
         (slow, fast) float32, photons.
     units
         Gain, offset, width of the electronics' noise, largest signal without the
-        offset, largest whole number, and what is added before the fraction is cut.
+        offset, largest whole number (2^31 - 1 at most), and what is added before the
+        fraction is cut.
     first, frame, k0, k1
         As in `count_rows`.
     out
@@ -225,17 +358,12 @@ def digitise_rows(counted, units, first, frame, k0, k1, out):
     int
         Number of pixels that were too bright.
     """
-    gain, adc_offset, readout, saturation, largest, half = units
     overloads = 0
     spixels, fpixels = counted.shape
+    u, deviates = np.empty(fpixels), np.zeros(fpixels)
     for slow in range(spixels):
-        for fast in range(fpixels):
-            signal = product(np.float64(counted[slow, fast]), gain)
-            if readout > 0.0:
-                pixel = first + np.uint64(slow * fpixels + fast)
-                deviate = normal_deviate(pixel, frame, READOUT, k0, k1)
-                signal += product(readout, deviate)
-            adu = min(signal, saturation) + adc_offset
-            overloads += np.int64((signal > saturation) | (adu > largest))
-            out[slow, fast] = np.int64(min(max(adu + half, 0.0), largest))
+        if units[2] > 0.0:
+            pixel = first + np.uint64(slow * fpixels)
+            normal_row(pixel, frame, READOUT, k0, k1, u, deviates)
+        overloads += digitise_row(counted[slow], units, deviates, out[slow])
     return overloads

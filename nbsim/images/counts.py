@@ -24,11 +24,11 @@ DEFAULT_CALIB_SEED = 123456789
 
 
 @functools.cache
-def table_and_guide() -> tuple[np.ndarray, np.ndarray]:
+def tables() -> tuple[np.ndarray, np.ndarray]:
     """Return the tables of `kernels/poisson.py`, made once."""
-    from ..kernels.poisson import poisson_table
+    from ..kernels.poisson import poisson_tables
 
-    return poisson_table()
+    return poisson_tables()
 
 
 def key_words(seed: int) -> tuple[np.uint64, np.uint64]:
@@ -113,7 +113,7 @@ def draw_counts(
     """
     from ..kernels.cpu.poisson_rows import count_rows
 
-    table, guide = table_and_guide()
+    coarse, fine = tables()
     factor = flicker_factor(response.flicker if flicker else 0.0, seed, frame)
     pattern = np.empty((0, 0))
     if response.calibration > 0.0:
@@ -133,8 +133,8 @@ def draw_counts(
             factor,
             begin,
             *counter,
-            table,
-            guide,
+            coarse,
+            fine,
             largest,
             counts[first:last],
         )
