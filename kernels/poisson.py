@@ -264,7 +264,8 @@ def poisson(mean, pixel, frame, k0, k1, coarse, fine):
     sixteenths = np.uint64(mean * 16.0)
     coarse_entry = coarse[coarse_place(sixteenths, u)]
     photons = looked_up(coarse_entry, fine[fine_place(sixteenths, v)], u, v)
-    rest, spare = mean - float(sixteenths) * SIXTEENTH, spare_bits(u, v)
+    rest = mean - product(float(sixteenths), SIXTEENTH)
+    spare = spare_bits(u, v)
     if maybe_more(rest, spare):
         photons += np.uint64(rest_photons(rest, spare, pixel, frame, k0, k1))
     return float(photons)

@@ -3,6 +3,7 @@
 
 import importlib.util
 import os
+import re
 from types import SimpleNamespace
 
 import cuda_runs
@@ -11,7 +12,9 @@ import pytest
 
 from nbsim.backends import cuda_arguments, driver
 from nbsim.kernels.cuda import kernels as pixel_cuda
+from nbsim.kernels.cuda import noise
 from nbsim.kernels.cuda import params as cuda_params
+from nbsim.kernels.cuda import spread
 
 CAPABILITIES = [(7, 0), (8, 0), (9, 0), (12, 0)]
 #: Name, whether with a table of F^2, precision: one twin per form of the fast kernel.
@@ -121,6 +124,47 @@ def test_fast_kernels_compile(name, precision, monkeypatch):
     assert "fma.rn.f64" in ptx
     assert ("fma.rn.f32" in ptx) == (precision == "single")
     assert ".shared" in ptx
+
+
+def frame_kernels():
+    """Yield the kernels of `cuda.noise` and `cuda.spread` with arguments."""
+    single, double = np.zeros(4, np.float32), np.zeros(4)
+    words, counts = np.zeros(4, np.uint64), np.zeros(4, np.uint32)
+    waves = np.zeros(4, np.complex128)
+    word = np.uint64(1)
+    counter = (word, word, word, word)
+    yield noise.add_images, (single, single, single)
+    yield noise.calibration, (0.1, word, word, word, double)
+    yield noise.as_single, (counts, single)
+    yield noise.count_photons, (
+        *(single, double, 1.0, *counter, words, words, 1.0, counts),
+    )
+    for kind in (np.uint16, np.uint32):
+        yield noise.digitise, (counts, (1.0,) * 6, *counter, np.zeros(4, kind))
+    yield spread.along_fast, (single, double, 2, double)
+    yield spread.along_slow, (double, double, 2, 2, single)
+    yield spread.widen, (single, 2, 2, 2, waves)
+    yield spread.widen_even, (double, 2, 2, 2, 2, waves)
+    yield spread.fourier_pass, (waves, waves, 2, 1, 2, waves)
+    yield spread.multiply, (waves, waves)
+    yield spread.crop, (waves, 2, 2, 1.0, 0.0, single)
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids="{0[0]}.{0[1]}".format)
+def test_kernels_of_a_frame(capability, monkeypatch):
+    exact = 0
+    for kernel, arguments in frame_kernels():
+        ptx = check_compiles(kernel, arguments, capability, monkeypatch)
+        if kernel in (spread.fourier_pass, spread.multiply, spread.crop):
+            continue
+        # What is added to a product would move its last bit, here or in ptxas, which
+        # fuses products that are not marked as rounded. Powers of 2 cannot.
+        assert "fma.rn.f64" not in ptx
+        free = re.findall(r"mul\.f64\s+(.*);", ptx)
+        factors = [re.search(r"0d[0-9A-F]{3}0{13}", text) for text in free]
+        assert all(factors), (kernel, free)
+        exact += ptx.count("mul.rn.f64")
+    assert exact > 100
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids="{0[0]}.{0[1]}".format)

@@ -69,7 +69,7 @@ def find_places(means, u, v, in_coarse, in_fine, rest):
         mean = mean if 0.0 < mean < TABLE_MEANS else 0.0
         # int32: there is a vector instruction that makes them of float64.
         whole = np.int32(mean * 16.0)
-        rest[i] = mean - float(whole) * SIXTEENTH
+        rest[i] = mean - product(float(whole), SIXTEENTH)
         sixteenths = np.uint64(np.uint32(whole))
         in_coarse[i] = coarse_place(sixteenths, u[i])
         in_fine[i] = fine_place(sixteenths, v[i])

@@ -36,6 +36,11 @@ def key_words(seed: int) -> tuple[np.uint64, np.uint64]:
     return np.uint64(seed & UINT32_MAX), np.uint64(seed >> 32 & UINT32_MAX)
 
 
+def calibration_seed(calib_seed: int | None) -> int:
+    """Return the seed of a calibration pattern; None: that of the C program."""
+    return DEFAULT_CALIB_SEED if calib_seed is None else calib_seed
+
+
 def calibration_pattern(
     shape: tuple[int, int],
     relative: float,
@@ -63,7 +68,7 @@ def calibration_pattern(
     from ..kernels.cpu.poisson_rows import calibration_rows
 
     pattern = np.empty(shape)
-    key = key_words(DEFAULT_CALIB_SEED if calib_seed is None else calib_seed)
+    key = key_words(calibration_seed(calib_seed))
 
     def rows(first: int, last: int) -> None:
         begin = np.uint64(first * shape[1])

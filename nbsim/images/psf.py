@@ -118,6 +118,15 @@ def gauss_weights(fwhm: float, count: int) -> np.ndarray:
     return 0.5 * np.diff(edges)
 
 
+def separable_weights(
+    fwhm: float, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a whole Gaussian's weights along the fast and the slow axis."""
+    reach = 1 + math.ceil(GAUSS_REACH * fwhm)
+    slow, fast = shape
+    return gauss_weights(fwhm, min(fast, reach)), gauss_weights(fwhm, min(slow, reach))
+
+
 def kernel_quarter(
     psf: str, fwhm: float, shape: tuple[int, int], radius: int = 0
 ) -> np.ndarray:
@@ -174,11 +183,9 @@ def _separable(
 ) -> np.ndarray:
     from ..kernels.cpu.separable import convolve_columns, convolve_rows
 
-    reach = 1 + math.ceil(GAUSS_REACH * fwhm)
     slow, fast = image.shape
     along_fast, both = np.empty(image.shape), np.empty(image.shape)
-    of_rows = gauss_weights(fwhm, min(fast, reach))
-    of_columns = gauss_weights(fwhm, min(slow, reach))
+    of_rows, of_columns = separable_weights(fwhm, image.shape)
     image = np.ascontiguousarray(image)
 
     def rows(first: int, last: int) -> None:
