@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Photons of whole rows of pixels, by counter: the numbers of `poisson`, faster.
 
-Steps over a block of pixels whose arrays stay in the L1 cache; most are vectorised. Nothing is added up across pixels, so any split of an image gives the same.
+Steps over a block of pixels whose arrays stay in the L1 cache; most are vectorised.
+Nothing is added up across pixels, so any split of an image gives the same.
 """
 
 import numpy as np

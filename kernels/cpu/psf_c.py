@@ -35,8 +35,10 @@ REMEMBERED = 1 << 16
 LOSS = 10.0
 #: Pixels without photons, and those whose photons vanish, have no radius.
 NO_RADIUS = -1
+UNKNOWN = -2
 LN_16 = math.log(16.0)
 NOTHING = np.float32(0.0)
+ONE = np.float32(1.0)
 
 
 @block_loop
@@ -89,21 +91,23 @@ def find_radii(image, gaussian, fwhm, g, given, widest, radius, counts):
     counts
         (widest + 1,) int64: how many pixels have each radius; added to.
     """
-    known_radius = np.full(REMEMBERED, NO_RADIUS, np.int32)
+    known_radius = np.full(REMEMBERED, UNKNOWN, np.int32)
     known_loss = np.zeros(REMEMBERED)
+    # Known like any other number: which pixels are dark, no processor can predict.
+    known_radius[0] = NO_RADIUS
+    dark = 0
     total = 0.0
     spixels, fpixels = image.shape
     for slow in range(spixels):
         for fast in range(fpixels):
-            photons = np.float64(image[slow, fast])
-            if not photons > 0.0:
-                radius[slow, fast] = NO_RADIUS
-                continue
+            photons = max(np.float64(image[slow, fast]), 0.0)
             whole = np.int64(min(photons, REMEMBERED))
             again = whole < REMEMBERED and whole == photons
-            if again and known_radius[whole] > NO_RADIUS:
+            if again and known_radius[whole] != UNKNOWN:
                 radius[slow, fast] = known_radius[whole]
+                # Those without a radius are counted with the largest for now.
                 counts[known_radius[whole]] += 1
+                dark += np.int64(known_radius[whole] == NO_RADIUS)
                 total += known_loss[whole]
                 continue
             r = given if given > 0 else radius_of(photons, gaussian, fwhm, g)
@@ -117,6 +121,7 @@ def find_radii(image, gaussian, fwhm, g, given, widest, radius, counts):
             if again:
                 known_radius[whole] = r
                 known_loss[whole] = loss
+    counts[NO_RADIUS] -= dark
     return total
 
 
@@ -152,8 +157,8 @@ def list_sources(radius, near, edges, starts, columns, radii, largest):
     near
         Sources that reach farther than this are listed;
     edges
-        or, where this is True, those that reach column 0 or the column behind the
-        last one.
+        or, unless this is 0, those that reach column 0 or the column behind the last
+        one; the largest radius of all.
     starts, largest
         (slow + 1,) and (slow,) int64: where each row's begin, and its largest radius.
     columns, radii
@@ -171,10 +176,14 @@ def list_sources(radius, near, edges, starts, columns, radii, largest):
         starts[slow] = count
         row = radius[slow]
         most = NO_RADIUS
-        for fast in range(fpixels):
+        for place in range(fpixels if edges == 0 else min(2 * edges + 1, fpixels)):
+            fast = place
+            if edges > 0 and place > edges:
+                # Counted from the end, but for columns that were looked at already.
+                fast = max(fpixels - 2 * edges - 1, 0) + place
             r = row[fast]
             wanted = r > near
-            if edges:
+            if edges > 0:
                 wanted = r >= min(fast, fpixels - fast)
             if wanted and r > 0:
                 if write:
@@ -204,18 +213,43 @@ def pad_sources(image, radius, near, padding, photons, reach_sqr, farthest):
     farthest
         (slow, columns / LANES) float32.
     """
-    largest = np.float32(2 * near * near + 1)
-    for slow in range(image.shape[0]):
-        for fast in range(image.shape[1]):
-            r = radius[slow, fast]
-            if r < 0:
-                continue
-            place = fast + padding
-            photons[slow, place] = image[slow, fast]
-            square = min(np.float32(np.int64(r) * r), largest)
-            reach_sqr[slow, place] = square
-            block = place // LANES
-            farthest[slow, block] = max(farthest[slow, block], square)
+    spixels, fpixels = image.shape
+    most = np.float32(2 * near * near + 1)
+    for slow in range(spixels):
+        some = slice(padding, padding + fpixels)
+        row = radius[slow]
+        pad_row(
+            image[slow], row, near, most, photons[slow, some], reach_sqr[slow, some]
+        )
+        for block in range(farthest.shape[1]):
+            begin = max(block * LANES - padding, 0)
+            end = min((block + 1) * LANES - padding, fpixels)
+            if begin < end:
+                r = min(largest_of(row[begin:end]), 2 * near)
+                square = min(np.float32(r * r), most)
+                farthest[slow, block] = square if r >= 0 else NOTHING - ONE
+
+
+@block_loop
+def largest_of(radius):
+    """Return the largest of some radii."""
+    vector_loop()
+    most = np.int32(NO_RADIUS)
+    for i in range(radius.size):
+        most = max(most, radius[i])
+    return np.int64(most)
+
+
+@block_loop
+def pad_row(image, radius, near, most, photons, reach_sqr):
+    """Write a row's photons and squared radii for `pad_sources`."""
+    vector_loop()
+    for i in range(image.size):
+        # Without branches: which pixels are dark, no processor can predict.
+        r = np.int32(min(radius[i], np.int32(2 * near)))
+        square = min(np.float32(np.int32(r * r)), most)
+        photons[i] = image[i] if r >= 0 else NOTHING
+        reach_sqr[i] = square if r >= 0 else NOTHING - ONE
 
 
 @block_loop

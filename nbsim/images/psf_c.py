@@ -63,7 +63,7 @@ def apply_psf_c(
         )
 
     in_pieces(rows, image.shape[0], threads, progress)
-    starts, places, _, largest = _listed(radius, near, edges=True)
+    starts, places, _, largest = _listed(radius, near, edges=reach)
 
     def edges(first: int, last: int) -> None:
         psf_c.first_column(
@@ -110,7 +110,7 @@ def _padded(
 
 
 def _listed(
-    radius: np.ndarray, near: int, edges: bool = False
+    radius: np.ndarray, near: int, edges: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return row starts, columns, radii and each row's largest radius (-1: none)."""
     from ..kernels.cpu.psf_c import list_sources
