@@ -41,6 +41,25 @@ class DetectorArgs(NamedTuple):
     Sclose: float
 
 
+class PanelArgs(NamedTuple):
+    """What differs from panel to panel, a row each: as in `DetectorArgs`, and a place.
+
+    Ranks go through one panel after the other, its pixels in raster order.
+    """
+
+    fdet_vector: np.ndarray  # (panels, 3)
+    sdet_vector: np.ndarray
+    odet_vector: np.ndarray
+    pix0_vector: np.ndarray  # m
+    distance: np.ndarray  # (panels,) m
+    close_distance: np.ndarray  # m
+    Fclose: np.ndarray  # m
+    Sclose: np.ndarray  # m
+    first_slow: np.ndarray  # the panel's first pixel in the image
+    first_fast: np.ndarray
+    end_rank: np.ndarray  # rank behind its last pixel
+
+
 class BeamArgs(NamedTuple):
     """The sources and what polarization needs."""
 
@@ -134,7 +153,7 @@ class Job(NamedTuple):
 
 
 class Pixels(NamedTuple):
-    """Which pixels are rendered, in raster order: rank 0, 1, 2, ..."""
+    """Which pixels are rendered, in raster order of a panel: rank 0, 1, 2, ..."""
 
     active: np.ndarray  # int32 flat indices where a mask picks pixels, else empty
     xmin: int

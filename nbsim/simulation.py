@@ -124,6 +124,7 @@ class Simulation(Experiment):
         roi: tuple[int, int, int, int] | None = None,
         progress: Callable[[float], None] | None = None,
         out: np.ndarray | None = None,
+        sheet: bool = False,
     ) -> Result:
         """Render the image and return it with what is known about the run.
 
@@ -143,7 +144,10 @@ class Simulation(Experiment):
             Called with the finished fraction, 0 to 1.
         out
             (slow, fast) float32, C-contiguous and writable, to render into;
-            pixels that are not rendered become 0.
+            pixels that are not rendered become 0. Of several panels it is the sheet.
+        sheet
+            Whether the image of several panels is their sheet (slow, fast), as files
+            have it, instead of (panels, slow, fast).
 
         Raises
         ------
@@ -172,16 +176,20 @@ class Simulation(Experiment):
             out.fill(0.0)
         if self.setup.separate_channels:
             options = {"backend": backend, "threads": threads, "precision": precision}
-            return self._sum_of_channels(image, progress, roi=roi, **options)
-        with driver.cpu_threads(threads):
-            return driver.render(
-                self.setup,
-                image,
-                detector.bounds,
-                progress,
-                backend=backend,
-                precision=precision,
-            )
+            result = self._sum_of_channels(image, progress, roi=roi, **options)
+        else:
+            with driver.cpu_threads(threads):
+                result = driver.render(
+                    self.setup,
+                    image,
+                    detector.bounds,
+                    progress,
+                    backend=backend,
+                    precision=precision,
+                )
+        if sheet or self.detector.sheet is None:
+            return result
+        return dataclasses.replace(result, image=self.detector.to_panels(image))
 
     def channel(self, number: int) -> Simulation:
         """Return the simulation of one channel of the spectrum alone.
@@ -237,7 +245,7 @@ class Simulation(Experiment):
                 progress((done + fraction) / len(weights))
 
             result = self.channel(number).run(
-                progress=of_all if progress else None, out=image, **options
+                progress=of_all if progress else None, out=image, sheet=True, **options
             )
             total += weight * image
             results.append(result)
@@ -255,17 +263,20 @@ class Simulation(Experiment):
         Returns
         -------
         ndarray
-            (slow, fast) float32, photons per pixel.
+            (slow, fast) float32, photons per pixel; (panels, slow, fast) of a detector
+            of several panels, 0 beyond those of a smaller panel.
         """
         return self.run(**options).image
 
-    def trace(self, slow: int, fast: int) -> Trace:
+    def trace(self, slow: int, fast: int, panel: int | None = None) -> Trace:
         """Return the numbers behind one pixel; see `nbsim.trace.Trace`.
 
         Parameters
         ----------
         slow, fast
-            The pixel.
+            The pixel: of the sheet of several panels, or of one of them.
+        panel
+            Number of that panel, from 0 on.
 
         Raises
         ------
@@ -275,7 +286,26 @@ class Simulation(Experiment):
         """
         from .trace.pixel import trace_pixel
 
+        if panel is not None:
+            corner = self._panel_corner(panel, slow, fast)
+            slow, fast = slow + corner[0], fast + corner[1]
         return trace_pixel(self.setup, slow, fast)
+
+    def _panel_corner(self, number: int, slow: int, fast: int) -> tuple[int, int]:
+        """Return the first pixel of a panel that must have the pixel, in the sheet."""
+        panels = self.setup.panels
+        if not 0 <= validate.integer("panel", number) < len(panels):
+            raise ValueError(
+                f"panel {number}: the detector has panels 0 to {len(panels) - 1}"
+            )
+        panel = panels[number]
+        size = panel.geometry.spixels, panel.geometry.fpixels
+        if not (0 <= slow < size[0] and 0 <= fast < size[1]):
+            raise ValueError(
+                f"trace pixel slow {slow}, fast {fast}: outside panel {number}, which "
+                f"has slow pixels 0 to {size[0] - 1} and fast pixels 0 to {size[1] - 1}"
+            )
+        return panel.slow, panel.fast
 
     def resolved(self, image: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
         """Return every number as a run uses it, as plain data (-show_config json).
@@ -303,7 +333,8 @@ class Simulation(Experiment):
         """Return maximum, mean, rms and rmsd of an image of this simulation."""
         from .images.scaling import statistics
 
-        return statistics(image, self.detector.roi, self.detector.mask)
+        detector = self.detector
+        return statistics(detector.to_sheet(image), detector.roi, detector.mask)
 
     def int_image(
         self,
@@ -326,7 +357,9 @@ class Simulation(Experiment):
 
         if scale is None:
             scale = automatic_int_scale(self.statistics(image))
-        return int_image(image, scale, adc_offset, self.detector.roi)
+        sheet = self.detector.to_sheet(image)
+        pixels = int_image(sheet, scale, adc_offset, self.detector.roi)
+        return self._like(image, pixels)
 
     def pgm_image(self, image: np.ndarray, scale: float | None = None) -> np.ndarray:
         """Return an image scaled to 8 bits (-pgmfile); see `int_image`.
@@ -338,13 +371,19 @@ class Simulation(Experiment):
         if scale is None:
             stats = self.statistics(image)
             scale = automatic_pgm_scale(stats, automatic_int_scale(stats))
-        return pgm_image(image, scale, self.detector.roi)
+        sheet = self.detector.to_sheet(image)
+        return self._like(image, pgm_image(sheet, scale, self.detector.roi))
+
+    def _like(self, image: np.ndarray, sheet: np.ndarray) -> np.ndarray:
+        """Return a sheet in the shape of an image: itself, or its panels."""
+        return sheet if np.ndim(image) == 2 else self.detector.to_panels(sheet)
 
     def background_images(
         self,
         *,
         threads: int | None = None,
         progress: Callable[[float], None] | None = None,
+        sheet: bool = False,
     ) -> list[BackgroundImage]:
         """Render each of `backgrounds` by itself, with what is known about it.
 
@@ -354,6 +393,8 @@ class Simulation(Experiment):
             CPU threads; None: all. The images do not depend on it.
         progress
             Called with the finished fraction, 0 to 1.
+        sheet
+            As in `run`.
 
         Returns
         -------
@@ -373,17 +414,22 @@ class Simulation(Experiment):
                 "there is no background to render: give backgrounds=(...) (-background)"
             )
         setup = self.setup
-        place = Place.of(setup)
-        return images_of(
+        images = images_of(
             self.backgrounds,
             [_scattering_table(background) for background in self.backgrounds],
             self.beam,
             setup.fluence,
-            place,
+            Place.of(setup),
             self.model,
             threads=threads,
             progress=progress,
         )
+        if sheet:
+            return images
+        return [
+            image._replace(image=self.detector.to_panels(image.image))
+            for image in images
+        ]
 
     def extract_stol(
         self,
@@ -403,6 +449,11 @@ class Simulation(Experiment):
         if not self.backgrounds:
             raise ValueError(
                 "extract_stol: the simulation has no background to look for"
+            )
+        if self.detector.sheet is not None:
+            raise ValueError(
+                "extract_stol: expected a detector of one panel, this one has "
+                f"{len(self.setup.panels)}"
             )
         background = self.backgrounds[0]
         image = np.asarray(measured, np.float32)
@@ -432,6 +483,7 @@ class Simulation(Experiment):
         *,
         threads: int | None = None,
         progress: Callable[[float], None] | None = None,
+        sheet: bool = False,
     ) -> np.ndarray:
         """Render the sum of all `backgrounds` (-background).
 
@@ -439,7 +491,7 @@ class Simulation(Experiment):
 
         Parameters
         ----------
-        threads, progress
+        threads, progress, sheet
             As in `background_images`.
 
         Returns
@@ -447,7 +499,9 @@ class Simulation(Experiment):
         ndarray
             (slow, fast) float32, photons per pixel.
         """
-        first, *others = self.background_images(threads=threads, progress=progress)
+        first, *others = self.background_images(
+            threads=threads, progress=progress, sheet=sheet
+        )
         total = first.image
         for other in others:
             total += other.image
@@ -492,11 +546,14 @@ class Simulation(Experiment):
         from .model.detector_response import DetectorResponse
 
         generator = generator or ("c" if self.model == "c" else "philox")
+        expected = self.detector.to_sheet(image)
         if response is None and generator == "c":
             numbers = self.setup.noise_generator()
-            return poisson_noise(image, seed, adc_offset, self.detector.roi, numbers)
+            roi = self.detector.roi
+            noise = poisson_noise(expected, seed, adc_offset, roi, numbers)
+            return noise._replace(pixels=self._like(image, noise.pixels))
         noise = detected_image(
-            image,
+            expected,
             seed,
             DetectorResponse() if response is None else response,
             adc_offset,
@@ -504,16 +561,22 @@ class Simulation(Experiment):
             model=self.model,
             generator=generator,
             frame=frame,
-            dead=self.detector.dead,
+            dead=self.detector.missing,
             threads=threads,
             progress=progress,
+            panels=self._panel_slices,
         )
         if response is None and self.detector.roi is not None:
             xmin, xmax, ymin, ymax = self.detector.bounds
-            outside = np.ones(image.shape, bool)
+            outside = np.ones(expected.shape, bool)
             outside[ymin : ymax + 1, xmin : xmax + 1] = False
             noise.pixels[outside] = 0
-        return noise
+        return noise._replace(pixels=self._like(image, noise.pixels))
+
+    @property
+    def _panel_slices(self) -> tuple[tuple[slice, slice], ...] | None:
+        sheet = self.detector.sheet
+        return None if sheet is None else sheet.slices
 
     def counts(
         self,
@@ -535,16 +598,17 @@ class Simulation(Experiment):
         from .model.detector_response import DetectorResponse
 
         counted = counts_image(
-            image,
+            self.detector.to_sheet(image),
             seed,
             frame,
             DetectorResponse() if response is None else response,
             pixel_mm=self.detector.pixel_size_mm,
             threads=threads,
+            panels=self._panel_slices,
         )
-        if self.detector.dead is not None:
-            counted[self.detector.dead] = 0
-        return counted
+        if self.detector.missing is not None:
+            counted[self.detector.missing] = 0
+        return self._like(image, counted)
 
     def preview(
         self,
@@ -576,6 +640,7 @@ class Simulation(Experiment):
         from .images.preview import preview
 
         image = self.render() if image is None else image
+        image = self.detector.to_sheet(image)
         return preview(self.setup, image, scale=scale, color=color, rings=rings)
 
     @property

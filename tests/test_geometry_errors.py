@@ -194,9 +194,19 @@ def test_usage(line, capsys):
     assert status == 2 and USAGE[line] in said
 
 
-def test_several_panels_are_refused(capsys):
-    status, said = refused("-expt hierarchy.expt", capsys)
-    assert status == 1 and "hierarchy.expt: the detector has 3 panels; only" in said
+@pytest.mark.parametrize("option", ["Xbeam 5", "close_distance 90", "twotheta 5"])
+def test_what_places_one_panel_places_no_several(option, capsys):
+    status, said = refused(f"-expt hierarchy.expt -{option}", capsys)
+    name = option.split()[0]
+    assert status == 2 and f"-{name}, -detpixels beside hierarchy.expt" in said
+    assert "which places 3 panels: only -distance moves them" in said
+
+
+def test_layout_that_cannot_be(capsys):
+    line = "-expt hierarchy.expt -panel_layout place -cell 50"
+    status = main(f"{line} -default_F 100 -N 5".split())
+    said = capsys.readouterr().err
+    assert status == 2 and "panel_layout place: panels 0 and 1 overlap" in said
 
 
 def test_energy_of_the_line_serves_a_file_without(folder):

@@ -15,6 +15,7 @@ import nbsim
 from nbsim import Simulation
 from nbsim.command.main import main
 from nbsim.options.command_line import read_command_line
+from nbsim.series.predict import sweep_spots
 
 STORED = pathlib.Path(__file__).with_name("dials_predictions.json")
 PREDICTED = json.loads(STORED.read_text())
@@ -97,6 +98,87 @@ def test_panel_inside_a_hierarchy(number, tmp_path):
     assert rows
     for model in ("c", "physical"):
         compare(Simulation.from_args(f"-expt {path} {LINE} -model {model}").setup, rows)
+
+
+@pytest.mark.parametrize("model", ["c", "physical"])
+def test_all_panels_of_a_hierarchy(model):
+    simulation = Simulation.from_args(f"-expt hierarchy.expt {LINE} -model {model}")
+    assert len(simulation.detector.panels) == 3
+    for number in range(3):
+        rows = [row for row in PREDICTED["hierarchy"] if row[3] == number]
+        compare(simulation.setup.whole_panel(number), rows)
+
+
+def test_predicted_spots_of_several_panels_are_those_of_dials():
+    simulation = Simulation.from_args(f"-expt hierarchy.expt {LINE}")
+    scan = simulation.goniometer
+    spots = sweep_spots(simulation, scan.phi_deg, scan.osc_deg, 400)
+    for h, k, l, panel, fast, slow, phi in PREDICTED["hierarchy"]:
+        same = (spots["h"] == h) & (spots["k"] == k) & (spots["l"] == l)
+        same &= (spots["panel"] == panel) & (np.abs(spots["phi_deg"] - phi) < 1e-6)
+        (spot,) = spots[same]
+        assert math.hypot(spot["fast_px"] - fast, spot["slow_px"] - slow) < 1e-6
+
+
+SEVERAL = """photon_energy = 9000 eV
+coffset = 0.001 ; of every panel
+clen = 0.08
+res = 5000
+dim0 = %
+dim1 = ss
+dim2 = fs
+mask = /entry/mask
+group_all = q0
+bad_edge/min_x = 1
+rigid_group_q0 = p0,p1
+rigid_group_collection_a = q0
+p0/min_fs = 0
+p0/max_fs = 99
+p0/min_ss = 0
+p0/max_ss = 79
+p0/fs = x
+p0/ss = y
+p0/corner_x = -110
+p0/corner_y = -90
+p0/no_index = 0
+p1/min_fs = 104
+p1/max_fs = 203
+p1/min_ss = 0
+p1/max_ss = 69
+p1/fs = +0.999x +0.0447y
+p1/ss = -0.0447x +0.999y
+p1/corner_x = 5
+p1/corner_y = 7
+p1/coffset = -0.002
+p1/adu_per_eV = 0.2
+"""
+
+
+def test_panels_of_a_geom_lie_as_in_its_data(tmp_path):
+    path = tmp_path / "two.geom"
+    path.write_text(SEVERAL)
+    line = f"-geom {path} -cell 50 60 70 {LINE}"
+    simulation = Simulation.from_args(line)
+    first, second = simulation.setup.panels
+    # Frame of CrystFEL: z along the beam, y up, x to the left of it.
+    assert first.geometry.pix0_vector == pytest.approx((0.081, -0.018, 0.022))
+    assert second.geometry.pix0_vector == pytest.approx((0.078, 0.0014, -0.001))
+    assert (second.slow, second.fast, second.name) == (0, 104, "p1")
+    assert second.geometry.fdet_vector == pytest.approx((0, 0.0447, -0.999), abs=1e-5)
+    assert simulation.detector.shape == (80, 204)
+    image = simulation.render()
+    assert image.shape == (2, 80, 100) and not image[1, 70:].any()
+    stacked = Simulation.from_args(f"{line} -panel_layout stack")
+    assert stacked.detector.shape == (150, 100)
+    assert np.array_equal(stacked.render(), image)
+    far = Simulation.from_args(f"{line} -distance 178").setup.panels
+    for panel, moved in zip((first, second), far):
+        x, *others = moved.geometry.pix0_vector
+        assert x == pytest.approx(panel.geometry.pix0_vector[0] + 0.1)
+        assert others == pytest.approx(panel.geometry.pix0_vector[1:])
+    content = Simulation.from_args(line).resolved()["panels"]
+    assert [panel["origin"] for panel in content] == [[0, 0], [0, 104]]
+    assert [panel["size"] for panel in content] == [[80, 100], [70, 100]]
 
 
 @pytest.mark.parametrize("model", ["c", "physical"])

@@ -23,21 +23,25 @@ LARGEST_EXPONENT = 1000.0
 
 @lanes
 def pixel_numbers(first, n, run, active, fast, slow):
-    """Fill in the fast and slow index of the ranks from `first` on, as floats."""
+    """Fill in the fast and slow index on their panel of the ranks from `first` on.
+
+    As floats. Quotients are at least half a pixel away from a whole number of rows.
+    """
     vector_loop()
     if active.shape[0] > 0:
+        rows_per_pixel = 1.0 / run.fpixels
         for i in range(n):
-            flat = active[first + i]
-            slow[i] = flat // run.fpixels
-            fast[i] = flat % run.fpixels
+            flat = np.float64(active[first + i])
+            row = np.floor((flat + 0.5) * rows_per_pixel)
+            slow[i] = row - run.first_slow
+            fast[i] = flat - row * run.fpixels - run.first_fast
         return
-    # The quotient is at least half a pixel away from a whole number of rows.
     rows_per_pixel = 1.0 / run.width
     for i in range(n):
         rank = np.float64(first + i)
         row = np.floor((rank + 0.5) * rows_per_pixel)
-        slow[i] = run.ymin + row
-        fast[i] = run.xmin + (rank - row * run.width)
+        slow[i] = run.ymin + row - run.first_slow
+        fast[i] = run.xmin + (rank - row * run.width) - run.first_fast
 
 
 @lanes_inline
@@ -257,5 +261,6 @@ def store_photons(fast, slow, total, capture, polar, omega, n, run, loop, image)
         value *= 1.0 if run.oversample_polar | run.per_ray else polar[i]
         value *= 1.0 if run.oversample_omega | run.per_ray else omega[i]
         total[i] = value
+    corner = run.first_slow * run.fpixels + run.first_fast
     for i in range(n):
-        image[int(slow[i] * run.fpixels + fast[i])] = total[i]
+        image[int(slow[i] * run.fpixels + fast[i]) + corner] = total[i]

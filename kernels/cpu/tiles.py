@@ -189,7 +189,21 @@ def accumulate_ray(tile, n, ray, source, share, cell_vectors, run, loop, done):
     )
 
 
+@lanes
+def panel_of(rank, runs):
+    """Return the panel that has a rank: the first that ends behind it."""
+    low, high = 0, runs.shape[0] - 1
+    while low < high:
+        middle = (low + high) // 2
+        if runs[middle].end_rank > rank:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
 def render_tile(
+    panel,
     first,
     n,
     tile,
@@ -206,7 +220,7 @@ def render_tile(
     rare,
     image,
 ):
-    """Render the ranks `first` ... `first` + `n` - 1, at most TILE.
+    """Render the ranks `first` ... `first` + `n` - 1, at most TILE, all on a panel.
 
     Arguments as in `render_tiles`, but pointers: `tile` to one tile of scratch, `done`
     to the tile's number, `fell_out` to that of the first rank.
@@ -216,7 +230,7 @@ def render_tile(
     int
         Nothing of interest.
     """
-    run, loop = runs[0], loops[0]
+    run, loop = runs[panel], loops[0]
     dx, dy, dz = advanced(tile, DX), advanced(tile, DY), advanced(tile, DZ)
     sx, sy, sz = advanced(tile, SX), advanced(tile, SY), advanced(tile, SZ)
     fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
@@ -333,12 +347,13 @@ def render_tiles(
         (threads, TILE_SIZE) float64, overwritten.
     done
         float64, one element per tile, zeros: becomes the number of orientations that
-        its pixels have had, counted anew for each layer, subpixel and source.
+        its pixels have had, counted anew for each layer, subpixel and source (and part
+        of a tile, where panels meet).
     fell_out
         uint8, one element per rank: becomes 1 where an index outside the list was
         evaluated while interpolating, or one so close that rounding decides.
     runs
-        (1,) record of the run's numbers.
+        (panels,) records of the run's numbers.
     loops
         (1,) LOOP. Where it has first cells, there must be one rank only.
     active
@@ -358,26 +373,33 @@ def render_tiles(
     first_fell_out = fell_out.ctypes.data
     for number in prange(tiles):
         first = start + number * TILE
-        call_at(
-            tile_function,
-            (
-                first,
-                min(TILE, stop - first),
-                first_tile + get_thread_id() * TILE_BYTES,
-                first_done + number * 8,
-                first_fell_out + number * TILE,
-                runs,
-                loops,
-                active,
-                incident,
-                wavelength,
-                share,
-                fields,
-                cell_vectors,
-                rare,
-                image,
-            ),
-        )
+        end = min(first + TILE, stop)
+        # A tile on the border of panels is done in parts.
+        while first < end:
+            panel = panel_of(first, runs)
+            n = min(end, runs[panel].end_rank) - first
+            call_at(
+                tile_function,
+                (
+                    panel,
+                    first,
+                    n,
+                    first_tile + get_thread_id() * TILE_BYTES,
+                    first_done + number * 8,
+                    first_fell_out + (first - start),
+                    runs,
+                    loops,
+                    active,
+                    incident,
+                    wavelength,
+                    share,
+                    fields,
+                    cell_vectors,
+                    rare,
+                    image,
+                ),
+            )
+            first += n
 
 
 @entry()
@@ -388,15 +410,18 @@ def omega_sum(scratch, runs, active, curved):
     counts with the solid angle of the first. Not in parallel: it takes milliseconds,
     and compiles in half the time. `curved` is None where the detector is flat.
     """
-    run, tile = runs[0], pointer_to(scratch.ctypes.data, np.float64)
+    tile = pointer_to(scratch.ctypes.data, np.float64)
     fast, slow = advanced(tile, FAST), advanced(tile, SLOW)
     airpath, omega = advanced(tile, AIRPATH), advanced(tile, OMEGA)
+    run = runs[0]
     every = run.oversample_omega or run.exact
     layers = run.detector_thicksteps if every else 1
     subpixels = run.oversample * run.oversample if every else 1
     total = 0.0
-    for first in range(0, run.count, TILE):
-        n = min(TILE, run.count - first)
+    first = 0
+    while first < run.count:
+        run = runs[panel_of(first, runs)]
+        n = min(TILE, run.end_rank - first)
         geometry.pixel_numbers(first, n, run, active, fast, slow)
         for layer in range(layers):
             for sub in range(subpixels):
@@ -405,6 +430,7 @@ def omega_sum(scratch, runs, active, curved):
                 geometry.solid_angles(airpath, distance, n, run, omega)
                 for i in range(n):
                     total += omega[i]
+        first += n
     if every:
         return total
     return total * run.detector_thicksteps * run.oversample * run.oversample

@@ -162,6 +162,8 @@ def render_background(
     image, beyond
         (slow, fast) float32, photons; and how many pixels the table does not reach.
     """
+    if place.parts:
+        return _render_parts(run, place, F_only, threads, progress)
     from ..kernels.cpu.background import background_in_order, background_rows
 
     geometry = place.geometry
@@ -181,3 +183,22 @@ def render_background(
     if place.mask is not None:
         image[place.mask == 0] = 0.0
     return image, int(beyond)
+
+
+def _render_parts(
+    run: BackgroundRun,
+    place: Place,
+    F_only: bool,
+    threads: int | None,
+    progress: Callable[[float], None] | None,
+) -> tuple[np.ndarray, int]:
+    """Render a background on one panel after the other."""
+    image, beyond = np.zeros(place.image_shape, np.float32), 0
+    for done, (where, part) in enumerate(place.parts, start=1):
+        image[where], beyond_here = render_background(
+            run, part, F_only=F_only, threads=threads
+        )
+        beyond += beyond_here
+        if progress is not None:
+            progress(done / len(place.parts))
+    return image, beyond

@@ -24,7 +24,7 @@ from .protocol import Clock, Tell, ignore
 from .thread_turns import parallel
 
 if TYPE_CHECKING:
-    from ..kernels.params import Job, Pixels
+    from ..kernels.params import Job, PanelArgs, Pixels
 
 
 class CpuBackend:
@@ -36,6 +36,9 @@ class CpuBackend:
         What is rendered, and the flat float32 image.
     precision
         "double" or "single".
+    panels
+        Of a detector of several; interpolation, and a first pixel that differs, are
+        for one panel at a time.
     """
 
     name = "cpu"
@@ -49,6 +52,7 @@ class CpuBackend:
         pixels: Pixels,
         image: np.ndarray,
         precision: str,
+        panels: PanelArgs | None = None,
     ) -> None:
         self._clock = Clock()
         self._running = job.sampling.running
@@ -63,7 +67,7 @@ class CpuBackend:
             self._cubic = cubic_lookup(self._factors, job.sampling.keep_interpolating)
         self._loops: dict[bool, LaneLoop] = {}
         self._scratch = tile_scratch()
-        self._run = run_record(job, pixels)
+        self._run = run_record(job, pixels, panels)
         rays = job.det.detector_thicksteps * job.det.oversample**2
         rays *= len(job.beam.wavelength)
         self._orientations = rays * len(job.xtal.cell_vectors)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         CubicF,
         HklArgs,
         Job,
+        PanelArgs,
         Pixels,
         SingleF,
         SpectralF,
@@ -96,8 +97,10 @@ def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
     return params.TophatSpot(metric, lattice.TOPHAT_RADIUS_SQR), N_product_sqr
 
 
-def run_record(job: Job, pixels: Pixels) -> np.ndarray:
-    """Return all numbers and directions of a run as one record.
+def run_record(
+    job: Job, pixels: Pixels, panels: PanelArgs | None = None
+) -> np.ndarray:
+    """Return all numbers and directions of a run as one record, for each panel.
 
     The tile kernel takes them together: numba compiles a function much faster
     for one record than for dozens of arguments.
@@ -105,17 +108,25 @@ def run_record(job: Job, pixels: Pixels) -> np.ndarray:
     Returns
     -------
     ndarray
-        (1,) structured; the fields are those of `params.DetectorArgs`, of the
-        scalars of `params.BeamArgs`, and of `params.SamplingArgs` and `params.Pixels`.
+        (panels,) structured; the fields are those of `params.DetectorArgs`, of the
+        scalars of `params.BeamArgs`, and of `params.SamplingArgs`, `params.Pixels` and
+        `params.PanelArgs`.
     """
-    values = {}
+    values = {
+        "first_slow": np.asarray(0),
+        "first_fast": np.asarray(0),
+        "end_rank": np.asarray(pixels.count),
+    }
     for part in (job.det, job.beam, job.sampling, pixels):
         for name, value in part._asdict().items():
             value = np.asarray(value)
             if value.ndim == 0 or name.endswith("_vector"):
                 values[name] = value
     fields = [(name, value.dtype, value.shape) for name, value in values.items()]
-    record = np.zeros(1, np.dtype(fields, align=True))
+    if panels is not None:
+        values.update(panels._asdict())
+    count = 1 if panels is None else len(panels.end_rank)
+    record = np.zeros(count, np.dtype(fields, align=True))
     for name, value in values.items():
         record[name] = value
     return record

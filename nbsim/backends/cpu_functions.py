@@ -101,4 +101,4 @@ def tile_types(of_tile: tuple[Any, ...]) -> tuple[Any, ...]:
     from numba.core.types import CPointer
 
     rows, flags = CPointer(float64), CPointer(uint8)
-    return (int64, int64, rows, rows, flags, *map(typeof, of_tile))
+    return (int64, int64, int64, rows, rows, flags, *map(typeof, of_tile))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +19,15 @@ from ..resolve.run import Setup
 from . import device, sparse_choice
 from .cpu import CpuBackend
 from .cpu_arguments import why_double
+from .pixels import build_panels, build_pixels, pixel_at
 from .protocol import Backend, Result, Tell
 from .sparse import SparseBackend
 
 if TYPE_CHECKING:
-    from ..kernels.params import Job, Pixels
+    from ..kernels.params import DetectorArgs, Job, PanelArgs, Pixels
 
+#: Devices and precision of a run.
+How = tuple[tuple[int, ...], str]
 #: In place of a list. Read-only like one, or kernels would be compiled twice.
 NO_LIST = np.zeros((1, 1, 1))
 NO_LIST.flags.writeable = False
@@ -33,11 +37,40 @@ EVALUATIONS_PER_BLOCK = 2e8
 SMALLEST_BLOCK = 1024
 
 
+def detector_args(setup: Setup) -> DetectorArgs:
+    """Return where the pixels are, those of the first panel, and what they catch."""
+    from ..kernels.params import DetectorArgs
+
+    geometry, sensor, flags = setup.geometry, setup.sensor, setup.flags
+    return DetectorArgs(
+        fdet_vector=np.array(geometry.fdet_vector),
+        sdet_vector=np.array(geometry.sdet_vector),
+        odet_vector=np.array(geometry.odet_vector),
+        pix0_vector=np.array(geometry.pix0_vector),
+        beam_vector=np.array(geometry.beam_vector),
+        pixel_size=geometry.pixel_size,
+        distance=geometry.distance,
+        close_distance=geometry.close_distance,
+        fpixels=setup.image_shape[1],
+        oversample=setup.oversample,
+        curved_detector=flags.curved,
+        point_pixel=flags.point_pixel,
+        detector_thick=sensor.thick,
+        detector_thickstep=sensor.thickstep,
+        detector_thicksteps=sensor.thicksteps,
+        detector_mu=sensor.mu,
+        exact=setup.physical,
+        layer_offset=0.5 if setup.physical else 0.0,
+        Fclose=geometry.Fclose,
+        Sclose=geometry.Sclose,
+    )
+
+
 def build_job(setup: Setup) -> Job:
     """Return the kernels' arguments."""
     from ..kernels import params
 
-    geometry, sensor, flags = setup.geometry, setup.sensor, setup.flags
+    geometry, flags = setup.geometry, setup.flags
     factors = setup.structure_factors
     shapes = {
         "square": params.SQUARE,
@@ -49,28 +82,7 @@ def build_job(setup: Setup) -> Job:
     physical, sources = setup.physical, len(setup.sources.wavelengths)
     weighted = setup.sources.channels is not None and not physical
     return params.Job(
-        det=params.DetectorArgs(
-            fdet_vector=np.array(geometry.fdet_vector),
-            sdet_vector=np.array(geometry.sdet_vector),
-            odet_vector=np.array(geometry.odet_vector),
-            pix0_vector=np.array(geometry.pix0_vector),
-            beam_vector=np.array(geometry.beam_vector),
-            pixel_size=geometry.pixel_size,
-            distance=geometry.distance,
-            close_distance=geometry.close_distance,
-            fpixels=geometry.fpixels,
-            oversample=setup.oversample,
-            curved_detector=flags.curved,
-            point_pixel=flags.point_pixel,
-            detector_thick=sensor.thick,
-            detector_thickstep=sensor.thickstep,
-            detector_thicksteps=sensor.thicksteps,
-            detector_mu=sensor.mu,
-            exact=setup.physical,
-            layer_offset=0.5 if setup.physical else 0.0,
-            Fclose=geometry.Fclose,
-            Sclose=geometry.Sclose,
-        ),
+        det=detector_args(setup),
         beam=params.BeamArgs(
             # Numba compiles anew for an array that is part of another one.
             incident=np.ascontiguousarray(setup.sources.incident),
@@ -154,7 +166,7 @@ def with_one_ray(job: Job) -> Job:
     return job._replace(sampling=sampling._replace(per_ray=False))
 
 
-def check_finite(job: Job) -> None:
+def check_finite(job: Job, panels: PanelArgs | None = None) -> None:
     """Refuse vectors and sizes that no kernel can do anything with.
 
     Raises
@@ -162,7 +174,7 @@ def check_finite(job: Job) -> None:
     ValueError
         If one of them is infinite or no number.
     """
-    for arguments in (job.det, job.beam, job.xtal):
+    for arguments in filter(None, (panels, job.det, job.beam, job.xtal)):
         for name, value in arguments._asdict().items():
             if not np.isfinite(value).all():
                 raise ValueError(
@@ -171,47 +183,21 @@ def check_finite(job: Job) -> None:
                 )
 
 
-def build_pixels(setup: Setup, roi: Roi) -> Pixels:
-    """Return which pixels to render: those of the roi that the mask leaves."""
-    from ..kernels.params import Pixels
-
-    xmin, xmax, ymin, ymax = roi
-    fpixels = setup.geometry.fpixels
-    mask = setup.mask
-    width, height = xmax - xmin + 1, ymax - ymin + 1
-    if mask is None:
-        return Pixels(np.empty(0, np.int32), xmin, ymin, width, width * height)
-    kept = np.flatnonzero(mask[ymin : ymax + 1, xmin : xmax + 1])
-    active = (kept // width + ymin) * fpixels + kept % width + xmin
-    if not len(active):
-        # An empty list would mean "no mask"; rank 0 is then never asked for.
-        return Pixels(np.zeros(1, np.int32), xmin, ymin, width, 0)
-    return Pixels(active.astype(np.int32), xmin, ymin, width, len(active))
-
-
 def _backend(
     setup: Setup,
     job: Job,
     pixels: Pixels,
+    panels: PanelArgs | None,
     image: np.ndarray,
     devices: tuple[int, ...],
     precision: str,
 ) -> Backend:
     if not devices:
-        return CpuBackend(setup, job, pixels, image, precision)
+        return CpuBackend(setup, job, pixels, image, precision, panels)
     from .cuda import CudaBackend
 
+    assert panels is None
     return CudaBackend(setup, job, pixels, image, devices, precision)
-
-
-def pixel_at(rank: int, pixels: Pixels, fpixels: int) -> tuple[int, int]:
-    """Return fast and slow index of the rank-th rendered pixel."""
-    from ..kernels.rank import pixel_of_rank
-
-    # As machine code it would be compiled in every process. Numba ships no types.
-    in_python = pixel_of_rank.py_func  # pyright: ignore[reportFunctionMemberAccess]
-    fast, slow = in_python(rank, pixels, fpixels)
-    return int(fast), int(slow)
 
 
 def evaluations(setup: Setup, pixels: Pixels) -> float:
@@ -240,7 +226,7 @@ def render(
     setup
         What to render.
     out
-        (slow, fast) float32, C-contiguous, all 0.
+        (slow, fast) float32, C-contiguous, all 0: the sheet of several panels.
     roi
         Pixels xmin, xmax, ymin, ymax, inclusive, inside the image.
     progress
@@ -259,20 +245,112 @@ def render(
     """
     started = time.perf_counter()
     job = with_one_ray(build_job(setup))
-    check_finite(job)
-    pixels = build_pixels(setup, roi)
-    image = out.reshape(-1)
+    pixels, panels = build_pixels(setup, roi), build_panels(setup, roi)
+    check_finite(job, panels)
     devices = device.choose(device.requested(backend), evaluations(setup, pixels))
+    how = devices, precision
+    at_once = None if panels is None else _why_at_once(setup, job, roi, how)
+    if panels is not None and pixels.count and (at_once is None or devices):
+        result = _render_apart(setup, job, out, roi, progress, how)
+    else:
+        result = _render(setup, job, pixels, panels, out, progress, how, at_once)
+    return dataclasses.replace(
+        result,
+        image=out,
+        solid_angles=(job, pixels),
+        panels=panels,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _why_at_once(setup: Setup, job: Job, roi: Roi, how: How) -> str | None:
+    """Return why several panels are one launch of the dense kernel; None: they are not.
+
+    What C carries from pixel to pixel ends with a panel; reflections are looked for on
+    one panel at a time.
+    """
+    if setup.interpolate or setup.flags.phi_carryover:
+        return None
+    devices, precision = how
+    for _, own, own_job in _alone(setup, job, roi):
+        pixels = build_pixels(own, own.bounds)
+        _, dense = sparse_choice.choose(own, own_job, pixels, precision, bool(devices))
+        return dense
+    return "nothing is rendered"
+
+
+def _alone(setup: Setup, job: Job, roi: Roi) -> Iterator[tuple[int, Setup, Job]]:
+    """Yield number, run and arguments of each panel that the roi has a part of."""
+    for number in range(len(setup.panels)):
+        own = setup.of_panel(number, roi)
+        if own is not None:
+            yield number, own, job._replace(det=detector_args(own))
+
+
+def _render_apart(
+    setup: Setup,
+    job: Job,
+    out: np.ndarray,
+    roi: Roi,
+    progress: Callable[[float], None] | None,
+    how: How,
+) -> Result:
+    """Render several panels, one after the other, each as if it were alone.
+
+    The result is that of the first panel that has something to tell.
+    """
+    results = []
+    for number, own, own_job in _alone(setup, job, roi):
+
+        def of_all(fraction: float, done: int = number) -> None:
+            assert progress is not None
+            progress((done + fraction) / len(setup.panels))
+
+        panel = setup.panels[number]
+        image = np.zeros(own.image_shape, np.float32)
+        pixels = build_pixels(own, own.bounds)
+        result = _render(
+            own, own_job, pixels, None, image, of_all if progress else None, how
+        )
+        out[panel.slices] = image
+        if result.out_of_range is not None:
+            fast, slow = result.out_of_range
+            fell_out = fast + panel.fast, slow + panel.slow
+            result = dataclasses.replace(result, out_of_range=fell_out)
+        results.append(result)
+    return min(results, key=lambda result: result.out_of_range is None)
+
+
+def _render(
+    setup: Setup,
+    job: Job,
+    pixels: Pixels,
+    panels: PanelArgs | None,
+    out: np.ndarray,
+    progress: Callable[[float], None] | None,
+    how: How,
+    dense: str | None = None,
+) -> Result:
+    """Render one panel, or several in one launch; see `render`.
+
+    `dense` says why everything is evaluated, where that is known already.
+    """
+    devices, precision = how
+    image = out.reshape(-1)
     why = None
     if precision == "single":
         why = why_double(setup, job, on_device=bool(devices))
         precision = "double" if why else precision
-    cast, dense = sparse_choice.choose(setup, job, pixels, precision, bool(devices))
+    cast = None
+    if dense is None:
+        cast, dense = sparse_choice.choose(
+            setup, job, pixels, precision, bool(devices)
+        )
     worker: Backend
     if cast and dense is None:
         worker = SparseBackend(setup, job, pixels, image, precision, cast)
     else:
-        worker = _backend(setup, job, pixels, image, devices, precision)
+        worker = _backend(setup, job, pixels, panels, image, devices, precision)
     interpolate = setup.interpolate
     first = setup.flags.phi_carryover
     fell_out = None
@@ -315,7 +393,7 @@ def render(
         image=out,
         solid_angles=(job, pixels),
         backend=worker.name,
-        seconds=time.perf_counter() - started,
+        seconds=0.0,
         out_of_range=fell_out,
         why_double=why,
         why_dense=dense,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..kernels.params import Job, Pixels
+    from ..kernels.params import Job, PanelArgs, Pixels
 
 
 Tell = Callable[[float], None]
@@ -98,7 +98,7 @@ class Result:
     Attributes
     ----------
     image
-        (slow, fast) float32, photons.
+        (slow, fast) float32, photons; (panels, slow, fast) of a detector of several.
     solid_angles
         What `omega_sum` needs.
     backend
@@ -114,6 +114,8 @@ class Result:
         Why every term was evaluated; None: only those of reflections that are lit.
     lit_fraction
         Forecast of the share of terms that are lit; None where it is not known.
+    panels
+        Of a detector of several: what `omega_sum` needs as well.
     """
 
     image: np.ndarray
@@ -124,6 +126,7 @@ class Result:
     why_double: str | None
     why_dense: str | None = None
     lit_fraction: float | None = None
+    panels: PanelArgs | None = None
 
     @functools.cached_property
     def omega_sum(self) -> float:
@@ -135,5 +138,6 @@ class Result:
         from .cpu_arguments import run_record, tile_scratch
 
         job, pixels = self.solid_angles
-        run, curved = run_record(job, pixels), job.det.curved_detector or None
+        run = run_record(job, pixels, self.panels)
+        curved = job.det.curved_detector or None
         return omega_sum(tile_scratch(), run, pixels.active, curved)

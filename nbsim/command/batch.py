@@ -131,11 +131,14 @@ def _render(words: Sequence[str], number: int, written: dict[str, int]) -> None:
             raise UsageError(f"{name} was written by row {written[name]} already")
         written[name] = number
     result = command.simulation.run(
+        sheet=True,
         backend=output.device, threads=output.threads, precision=output.precision
     )
     background = None
     if command.simulation.backgrounds:
-        background = command.simulation.render_background(threads=output.threads)
+        background = command.simulation.render_background(
+            threads=output.threads, sheet=True
+        )
         np.add(result.image, background, out=result.image)
     for message in write_all(command, make_images(command, result, background), plan):
         warn(f"row {number}: {message}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..resolve.geometry import Geometry
 from ..resolve.positions import scattering_length
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _behind(setup: Setup) -> str | None:
 
 def _darkness(setup: Setup) -> str | None:
     """Say why nothing arrives anywhere, as far as that can be known."""
-    geometry, flags, factors = setup.geometry, setup.flags, setup.structure_factors
+    flags, factors = setup.flags, setup.structure_factors
     if not setup.rendered.any():
         return "region of interest and mask leave no pixel"
     if setup.fluence == 0.0:
@@ -75,8 +76,7 @@ def _darkness(setup: Setup) -> str | None:
     no_list = factors.F is None or not np.any(factors.F)
     if no_list and factors.default_F == 0.0 and setup.I_bg == 0.0:
         return "every structure factor is 0"
-    size = max(geometry.detsize_f, geometry.detsize_s)
-    if abs(geometry.close_distance) < EDGE_ON * size and not flags.point_pixel:
+    if not flags.point_pixel and all(_edge_on(p.geometry) for p in setup.panels):
         return "the plane of the detector goes through the crystal"
     if flags.oversample_thick and not setup.sensor.thick and setup.model == "c":
         return "-oversample_thick without a thickness (-detector_thick) absorbs nothing"
@@ -96,8 +96,16 @@ def _darkness(setup: Setup) -> str | None:
     return None
 
 
+def _edge_on(geometry: Geometry) -> bool:
+    size = max(geometry.detsize_f, geometry.detsize_s)
+    return abs(geometry.close_distance) < EDGE_ON * size
+
+
 def _smallest_scattering(setup: Setup) -> float:
     """Return the smallest 1/d of the pixels to render, 1/A."""
+    if len(setup.panels) > 1:
+        alone = map(setup.of_panel, range(len(setup.panels)))
+        return min(_smallest_scattering(own) for own in alone if own is not None)
     xmin, xmax, ymin, ymax = setup.bounds
     pixel = setup.geometry.pixel_size
     fast = pixel * (np.linspace(xmin, xmax, POINTS)[None] + 0.5)

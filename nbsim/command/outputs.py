@@ -167,7 +167,9 @@ def _check_spread(command: CommandLine[Simulation]) -> None:
     output, detector = command.output, command.simulation.detector
     response = output.response
     if output.noisefile is not None and response is not None and response.spreads:
-        width_in_pixels(response.psf_fwhm_um, detector.pixel_size_mm, detector.shape)
+        for panel in command.simulation.setup.panels:
+            shape = panel.geometry.spixels, panel.geometry.fpixels
+            width_in_pixels(response.psf_fwhm_um, detector.pixel_size_mm, shape)
 
 
 def _kind(name: str, output: Output) -> str:

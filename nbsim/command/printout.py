@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backends.driver import build_job
+from ..backends.driver import build_job, detector_args
 from ..model.structure_factors import available_memory
 from .report import vector_table
 
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from ..backends.protocol import Result
     from ..kernels.params import Job
     from ..options.command_line import CommandLine
+    from ..resolve.panels import PlacedPanel
     from ..simulation import Simulation
 
 Pixel = tuple[int, int]
+OnPanel = tuple["Job", "PlacedPanel"]
 
 
 def check_pixel(command: CommandLine[Simulation]) -> list[str]:
@@ -73,23 +75,31 @@ def pixel_blocks(
     if not command.output.printout:
         return
     simulation = command.simulation
-    job = build_job(simulation.setup)
-    flat = np.flatnonzero(simulation.rendered)
-    fpixels = simulation.detector.shape[1]
-    for rank, index in enumerate(flat.tolist()):
-        pixel = (index % fpixels, index // fpixels)
-        if command.output.printout_pixel in (None, pixel):
-            first = simulation.sampling.phi_carryover and rank == 0
-            yield _block(simulation, result, job, pixel, first)
+    setup = simulation.setup
+    wanted = command.output.printout_pixel
+    job = build_job(setup)
+    for number, panel in enumerate(setup.panels):
+        own = setup.of_panel(number)
+        if own is None:
+            continue
+        job = job._replace(det=detector_args(own))
+        flat = np.flatnonzero(own.rendered)
+        fpixels = own.image_shape[1]
+        for rank, index in enumerate(flat.tolist()):
+            pixel = (index % fpixels + panel.fast, index // fpixels + panel.slow)
+            if wanted in (None, pixel):
+                first = simulation.sampling.phi_carryover and rank == 0
+                yield _block(simulation, result, (job, panel), pixel, first)
 
 
 def _block(
-    simulation: Simulation, result: Result, job: Job, pixel: Pixel, first: bool
+    simulation: Simulation, result: Result, on: OnPanel, pixel: Pixel, first: bool
 ) -> list[str]:
     from ..kernels.reference import record as columns
 
     fpixel, spixel = pixel
-    rows = _record(simulation, result, job, pixel, first)
+    job, _ = on
+    rows = _record(simulation, result, on, pixel, first)
     last = rows[-1]
     position = last[columns.POSITION : columns.POSITION + 3]
     scattering = last[columns.SCATTERING : columns.SCATTERING + 3]
@@ -120,16 +130,17 @@ def _block(
 
 
 def _record(
-    simulation: Simulation, result: Result, job: Job, pixel: Pixel, first: bool
+    simulation: Simulation, result: Result, on: OnPanel, pixel: Pixel, first: bool
 ) -> np.ndarray:
     """Return the evaluations of a pixel, one row each."""
     from ..kernels.reference.pixel_trace import record_pixel
     from ..kernels.reference.record import COLUMNS, LAYER
 
     setup, stopped = simulation.setup, result.out_of_range
-    fpixel, spixel = pixel
+    job, panel = on
+    fpixel, spixel = pixel[0] - panel.fast, pixel[1] - panel.slow
     # Interpolation lasts until the pixel, in raster order, where it ended.
-    before = stopped is None or (spixel, fpixel) <= (stopped[1], stopped[0])
+    before = stopped is None or pixel[::-1] <= stopped[::-1]
     rows = np.full((setup.steps * setup.sensor.thicksteps, COLUMNS), np.nan)
     record_pixel(fpixel, spixel, setup.interpolate and before, first, job, rows)
     return rows[~np.isnan(rows[:, LAYER])]

@@ -145,6 +145,7 @@ def _run(command: CommandLine[Simulation]) -> Result:
     try:
         with announced(note):
             return command.simulation.run(
+                sheet=True,
                 backend=output.device,
                 threads=output.threads,
                 precision=output.precision,
@@ -171,7 +172,7 @@ def _add_backgrounds(
     bar = standard_bar() if command.output.progress else None
     with announced(note):
         images = command.simulation.background_images(
-            threads=command.output.threads, progress=bar
+            threads=command.output.threads, progress=bar, sheet=True
         )
     if bar:
         bar.clear()

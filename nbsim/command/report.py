@@ -176,6 +176,10 @@ def _detector(setup: Setup) -> Iterator[str]:
         sensor.thicksteps,
         sensor.mu,
     )
+    if len(setup.panels) > 1:
+        spixels, fpixels = setup.image_shape
+        yield f"  {len(setup.panels)} panels in an image of {fpixels}x{spixels} pixels"
+        yield f"  the following is of the first, {setup.panels[0].name}:"
     yield "  Xbeam=%g Ybeam=%g" % (g.Xbeam, g.Ybeam)
     yield "  Fbeam=%g Sbeam=%g" % (g.Fbeam, g.Sbeam)
     yield "  Xclose=%g Yclose=%g" % (g.Xclose, g.Yclose)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NAME_WIDTH = 28
 
 
-def resolved_config(command: CommandLine[Simulation]) -> dict[str, Section]:
+def resolved_config(command: CommandLine[Simulation]) -> dict[str, Any]:
     """Return all parameters by group; names end in their unit, angles are degrees.
 
     None stands for "not used" and "automatic", vectors are lists of three.
@@ -35,7 +35,11 @@ def config_lines(command: CommandLine[Simulation], style: str) -> list[str]:
     config = resolved_config(command)
     if style == "json":
         return [json.dumps(config, indent=2, allow_nan=False)]
-    lines = []
+    lines: list[str] = []
+    panels = config.pop("panels")
+    if len(panels) > 1:
+        names = [f"panel {panel.pop('name')}" for panel in panels]
+        config["panels"] = {name: _text(one) for name, one in zip(names, panels)}
     for title, section in config.items():
         lines += ["", title] if lines else [title]
         lines += [f"  {name:<{NAME_WIDTH}} {_text(x)}" for name, x in section.items()]
@@ -76,6 +80,10 @@ def _rendering(command: CommandLine[Simulation]) -> Section:
 
     setup, output = command.simulation.setup, command.output
     why, lit_fraction = sparse_choice.why_dense(setup), None
+    if len(setup.panels) > 1:
+        # Decided on one panel, for all.
+        setup = setup.whole_panel(0)
+        why = sparse_choice.why_dense(setup)
     on_device = str(output.device).startswith("cuda")
     if why is None or setup.sparse == "on" or setup.spot_cutoff > 0.0:
         job, pixels = driver.build_job(setup), driver.build_pixels(setup, setup.bounds)

@@ -8,7 +8,6 @@ by vectors (the custom convention), so that any other beam or spindle works as w
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import numpy as np
 
 from ..errors import FileError
 from ..model.models import Beam, Crystal, Detector, Goniometer
-from ..model.panel import PARALLEL, Panel
+from ..model.panel import PARALLEL, Panel, panel_fields
 from ..model.validate import Vector
 
 #: v_nbsim = FROM_DIALS v_imgCIF: z is towards the source there, x along the spindle.
@@ -83,11 +82,6 @@ class GeometryFile:
 
     def __post_init__(self) -> None:
         with naming(self.path):
-            if len(self.panels) != 1:
-                raise ValueError(
-                    f"the detector has {len(self.panels)} panels; only detectors of "
-                    "one panel can be simulated"
-                )
             fields = self.beam, self.detector, self.goniometer, self.crystal
             del fields  # what they cannot hold is the file's fault
 
@@ -143,15 +137,27 @@ class GeometryFile:
     @property
     def detector_fields(self) -> dict[str, Any]:
         """Fields of `Detector`."""
+        if len(self.panels) != 1:
+            return {
+                "panels": self.panels,
+                "pixel_size_mm": self.pixel_size_mm,
+                "convention": "custom",
+            }
         return panel_fields(self.panels[0], self.pixel_size_mm, self.beam_vector)
 
     def summary(self) -> Iterator[str]:
         """Yield what the file gives, a sentence each."""
-        panel, place = self.panels[0], self.detector_fields
+        panel = min(self.panels, key=lambda panel: panel.close_distance_mm)
+        size = f"{panel.fpixels} x {panel.spixels} pixels"
+        if len(self.panels) > 1:
+            sizes = {(panel.fpixels, panel.spixels) for panel in self.panels}
+            size = f"{len(self.panels)} panels" + (
+                f" of {size}" if len(sizes) == 1 else " of several sizes, pixels"
+            )
         yield (
-            f"{self.path}: detector of {panel.fpixels} x {panel.spixels} pixels of "
-            f"{self.pixel_size_mm:g} mm, {place['close_distance_mm']:.6g} mm from the "
-            f"crystal; wavelength {self.wavelength_A:.6g} A"
+            f"{self.path}: detector of {size} of {self.pixel_size_mm:g} mm, "
+            f"{panel.close_distance_mm:.6g} mm from the crystal; wavelength "
+            f"{self.wavelength_A:.6g} A"
         )
         if self.osc_deg is not None:
             yield (
@@ -182,40 +188,6 @@ def cell_of_stars(A: np.ndarray) -> tuple[float, ...]:
     return (*map(float, lengths), *map(float, angles))
 
 
-def panel_fields(
-    panel: Panel, pixel_size_mm: float, beam_vector: Vector
-) -> dict[str, Any]:
-    """Return the fields of a `Detector` that is this panel, in both models.
-
-    Custom convention, turned about the crystal, placed by its nearest point;
-    `direct_beam_fields` place it by the direct beam.
-    """
-    f, s, n = (
-        np.array(v) for v in (panel.fdet_vector, panel.sdet_vector, panel.odet_vector)
-    )
-    corner = np.array(panel.pix0_vector_mm)
-    # Coordinates along axes that need not be at right angles.
-    fast, slow, height = np.linalg.solve(np.array([f, s, n]).T, corner)
-    beam = np.array(beam_vector) / np.linalg.norm(beam_vector)
-    towards = float(beam @ n)
-    fields = {
-        "detpixels_f": panel.fpixels,
-        "detpixels_s": panel.spixels,
-        "pixel_size_mm": pixel_size_mm,
-        "convention": "custom",
-        "implied_pivot": "sample",
-        "fdet_vector": panel.fdet_vector,
-        "sdet_vector": panel.sdet_vector,
-        "odet_vector": of_length_one(panel.odet_vector),
-        "close_distance_mm": float(height),
-        "Xbeam_mm": float(-fast),
-        "Ybeam_mm": float(-slow),
-    }
-    if towards > PARALLEL:
-        fields["distance_mm"] = float(height) / towards
-    return fields
-
-
 def direct_beam_fields(panel: Panel, beam_vector: Vector) -> dict[str, Any]:
     """Return where the beam meets a panel, as fields of a `Detector`.
 
@@ -236,18 +208,6 @@ def direct_beam_fields(panel: Panel, beam_vector: Vector) -> dict[str, Any]:
         "Xbeam_mm": float(fast),
         "Ybeam_mm": float(slow),
     }
-
-
-def of_length_one(v: Vector) -> Vector:
-    """Return a unit vector whose length is 1 to the last digit.
-
-    C quirk: one of another length, however little, is not used at all.
-    """
-    for digits in range(-8, 9):
-        x, y, z = (c * (1.0 + digits * 2.0**-53) for c in v)
-        if math.sqrt(x * x + y * y + z * z) == 1.0:
-            return x, y, z
-    return v
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..resolve.geometry import Geometry
+from ..resolve.panels import PlacedPanel
 
 #: Counts are cut here: readers reserve the largest numbers for bad pixels.
 SATURATION = 2**20 - 1
@@ -48,6 +49,8 @@ class Recording:
         (slow, fast) bool, the pixels that are rendered; None: all.
     name
         What was simulated, for humans.
+    panels
+        Of a detector of several, `geometry` is that of the first; empty: one.
     """
 
     geometry: Geometry
@@ -64,11 +67,18 @@ class Recording:
     spectrum_weights: np.ndarray = field(default_factory=lambda: np.empty(0))
     frame_wavelengths_A: np.ndarray = field(default_factory=lambda: np.empty(0))
     name: str = "nbsim"
+    panels: tuple[PlacedPanel, ...] = ()
+
+    @property
+    def parts(self) -> tuple[PlacedPanel, ...]:
+        """The panels; the detector itself where it is in one piece."""
+        return self.panels or (PlacedPanel(self.geometry),)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Pixels (slow, fast)."""
-        return self.geometry.spixels, self.geometry.fpixels
+        """Pixels (slow, fast) of the image of all panels."""
+        corners = [panel.slices for panel in self.parts]
+        return max(r.stop for r, _ in corners), max(c.stop for _, c in corners)
 
     @property
     def frames(self) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from ..model import validate
 from ..model.detector_response import DetectorResponse
 from ..rows import in_pieces
-from .psf import apply_psf
+from .psf import Panels, apply_psf
 from .scaling import check_image
 
 UINT32_MAX = 2**32 - 1
@@ -158,6 +158,7 @@ def counts_image(
     pixel_mm: float = 0.1,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
+    panels: Panels | None = None,
 ) -> np.ndarray:
     """Return the photons that a counting detector reports for a frame.
 
@@ -182,6 +183,8 @@ def counts_image(
         CPU threads; None: all. The counts do not depend on it.
     progress
         Called with the finished fraction, 0 to 1.
+    panels
+        Rows and columns of each panel, for the point spread; None: one panel.
 
     Returns
     -------
@@ -205,6 +208,7 @@ def counts_image(
             pixel_mm,
             response.psf_radius_pixels,
             threads=threads,
+            panels=panels,
         )
     largest = min(response.saturation_counts or UINT32_MAX, UINT32_MAX)
     counts, _, _ = draw_counts(

@@ -20,7 +20,7 @@ from ..model.detector_response import DetectorResponse
 from ..rows import in_pieces
 from . import counts
 from .noise import Noise
-from .psf import apply_psf
+from .psf import Panels, apply_psf
 
 MODELS = ("c", "physical")
 GENERATORS = ("c", "philox")
@@ -36,6 +36,7 @@ class Step(NamedTuple):
     pixel_mm: float
     threads: int | None
     progress: Callable[[float], None] | None
+    panels: Panels | None = None
 
     def spread(self, image: np.ndarray) -> np.ndarray:
         """Return an image with the detector's point spread, if it has one."""
@@ -51,6 +52,7 @@ class Step(NamedTuple):
             self.model,
             self.threads,
             self.progress,
+            self.panels,
         )
 
     def units(self, adc_offset: float) -> tuple[float, ...]:
@@ -89,6 +91,7 @@ def detected_image(
     dead: np.ndarray | None = None,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
+    panels: Panels | None = None,
 ) -> Noise:
     """Return the image that a detector writes (C: noisify).
 
@@ -116,6 +119,8 @@ def detected_image(
     threads, progress
         CPU threads (None: all; the image does not depend on it), and what is called
         with the finished fraction.
+    panels
+        Rows and columns of each panel, for the point spread; None: one panel.
 
     Raises
     ------
@@ -133,7 +138,7 @@ def detected_image(
             f"dead: its shape is {dead.shape}, the image's (slow, fast) is "
             f"{expected.shape}"
         )
-    step = Step(response, model, pixel_mm, threads, progress)
+    step = Step(response, model, pixel_mm, threads, progress, panels)
     draw = _by_c if generator == "c" else _by_counter
     noise = draw(expected, seed, frame, adc_offset, step)
     if dead is not None:

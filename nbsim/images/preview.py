@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ..model import validate
 from ..model.limits import RESOLUTION_A
 from ..resolve.geometry import direct_beam
+from ..resolve.panels import PlacedPanel
 from ..resolve.positions import scattering_length
 from ..resolve.run import Setup
 from .bitmap_font import text_pixels
@@ -78,11 +80,10 @@ def preview(
     validate.choice("scale", scale, SCALES)
     validate.choice("color", color, COLORS)
     check_image(image, None)
-    shape = (setup.geometry.spixels, setup.geometry.fpixels)
-    if image.shape != shape:
+    if image.shape != setup.image_shape:
         raise ValueError(
             f"image: its shape is {image.shape}, the detector's (slow, fast) is "
-            f"{shape}"
+            f"{setup.image_shape}"
         )
     asked = automatic_rings(setup) if rings is None else rings
     d_spacings = [
@@ -131,20 +132,38 @@ def grey_levels(image: np.ndarray, rendered: np.ndarray, scale: str) -> np.ndarr
 
 def automatic_rings(setup: Setup) -> list[float]:
     """Return up to three round resolutions [A] that lie on the detector."""
+    farthest = max(map(_farthest, map(setup.whole_panel, range(len(setup.panels)))))
+    found = [_round_number(1.0 / (place * farthest)) for place in RING_PLACES]
+    return list(dict.fromkeys(found))
+
+
+def _farthest(setup: Setup) -> float:
+    """Return the largest 1/d [1/A] of a panel."""
     geometry = setup.geometry
     spixels, fpixels, pixel = geometry.spixels, geometry.fpixels, geometry.pixel_size
     fast, slow = np.meshgrid(
         pixel * np.linspace(0, fpixels, 9), pixel * np.linspace(0, spixels, 9)
     )
-    farthest = float(scattering_length(setup, fast, slow).max())
-    found = [_round_number(1.0 / (place * farthest)) for place in RING_PLACES]
-    return list(dict.fromkeys(found))
+    return float(scattering_length(setup, fast, slow).max())
 
 
 def _round_number(d: float) -> float:
     power = 10.0 ** math.floor(math.log10(d))
     mantissa = min(ROUND_NUMBERS, key=lambda number: abs(math.log(number * power / d)))
     return float(f"{mantissa * power:.3g}")
+
+
+class _Part(NamedTuple):
+    """A panel in the picture: rows, columns, and 1/d [1/A] at the pixels' corners."""
+
+    rows: slice
+    columns: slice
+    s: np.ndarray
+
+    def has(self, slow: int, fast: int) -> bool:
+        """Return whether a pixel of the picture is one of this panel."""
+        rows, columns = self.rows, self.columns
+        return rows.start <= slow < rows.stop and columns.start <= fast < columns.stop
 
 
 class _Canvas:
@@ -161,21 +180,37 @@ class _Canvas:
         self._line_color = LINE_COLORS[color]
         self._cross_color = CROSS_COLORS[color]
         self._paper = (255, 255, 255) if color == "inverted" else (0, 0, 0)
-        self._s = self._scattering_at_corners()
+        self._parts = [self._part(i) for i in range(len(setup.panels))]
 
-    def _scattering_at_corners(self) -> np.ndarray:
-        """Return 1/d [1/A] at the corners of the picture's pixels."""
-        slow, fast = self.pixels.shape[:2]
-        step = self._setup.geometry.pixel_size * self._bin / self._zoom
-        grid = np.meshgrid(step * np.arange(fast + 1), step * np.arange(slow + 1))
-        return scattering_length(self._setup, *grid)
+    def _part(self, number: int) -> _Part:
+        """Return the part of the picture that shows a panel."""
+        panel = self._setup.panels[number]
+        own = self._setup.whole_panel(number)
+        geometry, first = panel.geometry, (panel.slow, panel.fast)
+        size = geometry.spixels, geometry.fpixels
+        start = [-(-a * self._zoom // self._bin) for a in first]
+        end = [-(-(a + n) * self._zoom // self._bin) for a, n in zip(first, size)]
+        step = geometry.pixel_size * self._bin / self._zoom
+        slow, fast = (
+            step * np.arange(a, b + 1) - geometry.pixel_size * corner
+            for a, b, corner in zip(start, end, first)
+        )
+        s = scattering_length(own, *np.meshgrid(fast, slow))
+        return _Part(slice(start[0], end[0]), slice(start[1], end[1]), s)
 
     def ring(self, d: float) -> None:
         """Draw the line of resolution `d` [A] and write the number beside it."""
-        inside = self._s < 1.0 / d
-        corners = (inside[:-1, :-1], inside[:-1, 1:], inside[1:, :-1], inside[1:, 1:])
-        count = sum(corner.astype(np.uint8) for corner in corners)
-        line = (count > 0) & (count < 4)
+        line = np.zeros(self.pixels.shape[:2], bool)
+        for part in self._parts:
+            inside = part.s < 1.0 / d
+            corners = (
+                inside[:-1, :-1],
+                inside[:-1, 1:],
+                inside[1:, :-1],
+                inside[1:, 1:],
+            )
+            count = sum(corner.astype(np.uint8) for corner in corners)
+            line[part.rows, part.columns] = (count > 0) & (count < 4)
         self.pixels[line] = self._line_color
         self._label(f"{d:.6g} \u00c5", np.argwhere(line))
 
@@ -197,14 +232,20 @@ class _Canvas:
 
     def cross(self) -> None:
         """Mark the direct beam, if it is in the picture."""
-        geometry = self._setup.geometry
+        for panel, part in zip(self._setup.panels, self._parts):
+            self._cross_on(panel, part)
+
+    def _cross_on(self, panel: PlacedPanel, part: _Part) -> None:
+        geometry = panel.geometry
         centre = direct_beam(geometry)
         if centre is None:
             return
-        slow_size, fast_size = self.pixels.shape[:2]
         step = geometry.pixel_size * self._bin / self._zoom
-        fast, slow = (math.floor(x / step) for x in centre)
-        if not (0 <= fast < fast_size and 0 <= slow < slow_size):
+        fast, slow = (
+            math.floor((x + corner * geometry.pixel_size) / step)
+            for x, corner in zip(centre, (panel.fast, panel.slow))
+        )
+        if not part.has(slow, fast):
             return
         for width, color in ((1, self._paper), (0, self._cross_color)):
             self._box(slow, fast, width, CROSS_ARM + width, color)

@@ -12,7 +12,7 @@ function of fiber-coupled area detectors", J. Synchrotron Rad. 19 (2012) 1006.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -28,6 +28,9 @@ COLUMNS = 64
 #: A Gaussian's weight is below 1e-17 from this many full widths on.
 GAUSS_REACH = 3.8
 
+#: Rows and columns of each panel of an image.
+Panels = Sequence[tuple[slice, slice]]
+
 
 def apply_psf(
     image: np.ndarray,
@@ -38,6 +41,7 @@ def apply_psf(
     model: str = "physical",
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
+    panels: Panels | None = None,
 ) -> np.ndarray:
     """Return an image as the detector's point spread blurs it.
 
@@ -62,6 +66,8 @@ def apply_psf(
         CPU threads; None: all. The bytes do not depend on it.
     progress
         Called with the finished fraction, 0 to 1.
+    panels
+        Rows and columns of each panel, on which light stays; None: one panel.
 
     Returns
     -------
@@ -74,6 +80,19 @@ def apply_psf(
         For an argument out of range, an image that is not finite or not 2-D
         float32, or a point spread wider than the image.
     """
+    if panels is not None:
+        blurred = image.copy()
+        for where in panels:
+            blurred[where] = apply_psf(
+                np.ascontiguousarray(image[where]),
+                psf,
+                fwhm_um,
+                pixel_mm,
+                radius_pixels,
+                model,
+                threads,
+            )
+        return blurred
     check_image(image, None)
     validate.choice("psf", psf, PSF_SHAPES)
     validate.choice("model", model, MODELS)

@@ -7,10 +7,11 @@ Frozen dataclasses: change one with `dataclasses.replace`. A field that is None
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,8 @@ from .checks import (
     checked_sources,
 )
 from .limits import BOUNDS
+from .panel import Panel
+from .sheet import LAYOUTS, Sheet
 from .spectrum import checked_spectrum
 from .structure_factors import StructureFactors
 from .validate import Roi, Vector
@@ -34,6 +37,7 @@ __all__ = [
     "Crystal",
     "Detector",
     "Goniometer",
+    "Panel",
     "SHAPES",
     "SPARSE",
     "Sampling",
@@ -233,6 +237,15 @@ class Beam:
         _set(self, spectrum=channels, wavelength_A=mean_A)
 
 
+#: Fields of a detector that say where it is, or how large; panels do that themselves.
+PLACES = frozenset(
+    "detpixels_f detpixels_s detsize_f_mm detsize_s_mm distance_mm close_distance_mm "
+    "pivot implied_pivot Xbeam_mm Ybeam_mm Xclose_mm Yclose_mm ORGX_pixels ORGY_pixels "
+    "fdet_vector sdet_vector odet_vector twotheta_axis pix0_vector_mm rotx_deg "
+    "roty_deg rotz_deg twotheta_deg".split()
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Detector:
     """A flat (or curved) pixel detector.
@@ -282,6 +295,14 @@ class Detector:
         side its arm comes [deg], from the fast axis to the slow one; None: without.
     roi
         xmin, xmax, ymin, ymax in pixels, inclusive; a negative bound is the edge.
+    panels
+        Several flat pieces instead of one, each with its own corner, axes and size;
+        they say where everything is, so that no other field does. What is
+        (slow, fast) here, and mask and dead too, is then the sheet of all panels
+        (`sheet`); a mask may be (panels, slow, fast) as well.
+    panel_layout
+        How they lie in the sheet, and so in files: "stack" (one below the other),
+        "place" (where their `origin` says) or "auto" (placed where that is possible).
     """
 
     detpixels_f: int | None = None
@@ -319,6 +340,8 @@ class Detector:
     beamstop_mm: float | None = None
     beamstop_arm_deg: float | None = None
     roi: Roi | None = None
+    panels: tuple[Panel, ...] | None = None
+    panel_layout: str = "auto"
 
     #: Given by `nbsim.simulation`, which knows the readers of files.
     from_smv_header: ClassVar[Callable[..., Detector]]
@@ -333,16 +356,22 @@ class Detector:
                 validate.choice(name, getattr(self, name), ("beam", "sample"))
         if self.convention is not None:
             validate.choice("convention", self.convention, CONVENTIONS)
+        validate.choice("panel_layout", self.panel_layout, LAYOUTS)
+        if self.panels is not None:
+            self._check_panels()
         if self.mask is not None:
-            _set(self, mask=checked_mask(self.mask, self.shape))
+            _set(self, mask=checked_mask(self.to_sheet(self.mask), self.shape))
         if self.dead is not None:
-            _set(self, dead=checked_mask(self.dead, self.shape, "dead") != 0)
+            dead = checked_mask(self.to_sheet(self.dead), self.shape, "dead") != 0
+            _set(self, dead=dead)
         if self.roi is not None:
             _set(self, roi=self._checked_roi(self.roi))
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Pixels (slow, fast) of the image."""
+        """Pixels (slow, fast) of the image; of the sheet of all panels."""
+        if self.sheet is not None:
+            return self.sheet.shape
         return (
             self.detpixels_s or self._pixels(self.detsize_s_mm),
             self.detpixels_f or self._pixels(self.detsize_f_mm),
@@ -354,6 +383,53 @@ class Detector:
         spixels, fpixels = self.shape
         xmin, xmax, ymin, ymax = self.roi or (0, fpixels, 0, spixels)
         return xmin, min(xmax, fpixels - 1), ymin, min(ymax, spixels - 1)
+
+    @functools.cached_property
+    def sheet(self) -> Sheet | None:
+        """Where several panels lie in one array; None for a detector in one piece."""
+        return None if self.panels is None else Sheet(self.panels, self.panel_layout)
+
+    @functools.cached_property
+    def missing(self) -> np.ndarray | None:
+        """(slow, fast) bool: dead pixels, and gaps of the sheet; None without any."""
+        gaps = None if self.sheet is None else self.sheet.gaps
+        if self.dead is None or gaps is None:
+            return self.dead if gaps is None else gaps
+        return self.dead | gaps
+
+    def to_sheet(self, image: Any) -> Any:
+        """Return an image of several panels, (panels, slow, fast), as one sheet.
+
+        Anything else stays as it is.
+        """
+        sheet = self.sheet
+        if sheet is None or np.shape(image) != sheet.split_shape:
+            return image
+        return sheet.join(np.asarray(image))
+
+    def to_panels(self, image: np.ndarray) -> np.ndarray:
+        """Return a sheet (slow, fast) as an image of the panels, if there are any."""
+        return image if self.sheet is None else self.sheet.split(image)
+
+    def _check_panels(self) -> None:
+        assert self.sheet is not None
+        _set(self, panels=self.sheet.panels)
+        given = [
+            field.name
+            for field in fields(self)
+            if field.name in PLACES and getattr(self, field.name) != field.default
+        ]
+        if given:
+            raise ValueError(
+                f"{', '.join(given)}: panels say themselves where they are and how "
+                "large; expected nothing beside them"
+            )
+        if self.curved:
+            raise ValueError("curved: several panels are flat; expected False")
+        if self.convention not in (None, "custom"):
+            raise ValueError(
+                f"convention {self.convention}: expected custom, or none, with panels"
+            )
 
     def _pixels(self, size_mm: float) -> int:
         return max(1, math.ceil(size_mm / 1000.0 / (self.pixel_size_mm / 1000.0) - 0.5))

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from . import validate
 from .validate import Vector
@@ -91,3 +94,49 @@ class Panel:
     def close_distance_mm(self) -> float:
         """Distance of the plane from the crystal [mm]."""
         return abs(self._height_mm())
+
+
+def panel_fields(
+    panel: Panel, pixel_size_mm: float, beam_vector: Vector
+) -> dict[str, Any]:
+    """Return the fields of a `Detector` that is this panel, in both models.
+
+    Custom convention, turned about the crystal, placed by its nearest point;
+    `direct_beam_fields` place it by the direct beam.
+    """
+    f, s, n = (
+        np.array(v) for v in (panel.fdet_vector, panel.sdet_vector, panel.odet_vector)
+    )
+    corner = np.array(panel.pix0_vector_mm)
+    # Coordinates along axes that need not be at right angles.
+    fast, slow, height = np.linalg.solve(np.array([f, s, n]).T, corner)
+    beam = np.array(beam_vector) / np.linalg.norm(beam_vector)
+    towards = float(beam @ n)
+    fields = {
+        "detpixels_f": panel.fpixels,
+        "detpixels_s": panel.spixels,
+        "pixel_size_mm": pixel_size_mm,
+        "convention": "custom",
+        "implied_pivot": "sample",
+        "fdet_vector": panel.fdet_vector,
+        "sdet_vector": panel.sdet_vector,
+        "odet_vector": of_length_one(panel.odet_vector),
+        "close_distance_mm": float(height),
+        "Xbeam_mm": float(-fast),
+        "Ybeam_mm": float(-slow),
+    }
+    if towards > PARALLEL:
+        fields["distance_mm"] = float(height) / towards
+    return fields
+
+
+def of_length_one(v: Vector) -> Vector:
+    """Return a unit vector whose length is 1 to the last digit.
+
+    C quirk: one of another length, however little, is not used at all.
+    """
+    for digits in range(-8, 9):
+        x, y, z = (c * (1.0 + digits * 2.0**-53) for c in v)
+        if math.sqrt(x * x + y * y + z * z) == 1.0:
+            return x, y, z
+    return v

@@ -24,7 +24,12 @@ from ..model.structure_factors import StructureFactors
 from .collector import Collector
 from .crystal_files import CELL_FILES, crystal_factors, take_spectrum
 from .detector_words import backgrounds, response, take_preset
-from .geometry_files import read_geometry, take_crystal, take_geometry
+from .geometry_files import (
+    leave_to_panels,
+    read_geometry,
+    take_crystal,
+    take_geometry,
+)
 from .reader import EXACT, parse
 from .schema import shown
 
@@ -288,6 +293,7 @@ def _build(
         collected.values["beam"]["sources"] = read_sources(
             collected.files["sourcefile"]
         )
+    leave_to_panels(detector)
     convention = detector.get("convention", "mosflm")
     detector["convention"] = convention
     _check_sizes(headers, Detector(**detector).shape)

@@ -8,6 +8,8 @@ or to the nearest point, and the file's centre has to be of the same kind.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -19,15 +21,16 @@ from ..formats.geometry_file import (
     GeometryFile,
     cell_of_stars,
     direct_beam_fields,
-    of_length_one,
 )
 from ..formats.spectrum_file import read_spectrum
 from ..formats.xds_geometry import read_xds_inp, read_xparm
 from ..model.checks import checked_cell
-from ..model.models import Beam
+from ..model.models import PLACES, Beam
+from ..model.panel import Panel, of_length_one
 from ..resolve.cell import exact_orientation
 from ..resolve.vectors import cross, dot, scaled, unit
 from .collector import Collector
+from .reader import EXACT
 
 #: Options whose file gives detector, beam and goniometer.
 GEOMETRY_FILES = ("expt", "xparm", "xds_inp", "geom")
@@ -92,6 +95,8 @@ def take_geometry(
 def _detector(geometry: GeometryFile, line: Collector) -> dict[str, Any]:
     """Return the file's detector, less what the line replaces in other words."""
     fields, given = geometry.detector_fields, line.given
+    if "panels" in fields:
+        return {**fields, "panels": _panels(geometry, line)}
     if line.values["detector"].get("implied_pivot") == "beam":
         try:
             fields.update(direct_beam_fields(geometry.panels[0], geometry.beam_vector))
@@ -119,6 +124,70 @@ def _detector(geometry: GeometryFile, line: Collector) -> dict[str, Any]:
         if normal == (0.0, 0.0, 0.0):
             del fields["odet_vector"]  # the model says what is wrong
     return fields
+
+
+def _panels(geometry: GeometryFile, line: Collector) -> tuple[Panel, ...]:
+    """Return the panels of a file, at the distance of the line.
+
+    Raises
+    ------
+    UsageError
+        For an option that says where a detector of one panel is.
+    """
+    misplaced = [
+        f"-{name}"
+        for name in line.given
+        if PLACES.intersection(
+            field for model, field in EXACT[name].targets if model == "detector"
+        )
+        and name != "distance"
+    ]
+    if misplaced:
+        raise UsageError(
+            f"{', '.join(misplaced)} beside {geometry.path}, which places "
+            f"{len(geometry.panels)} panels: only -distance moves them, all together"
+        )
+    distance_mm = line.values["detector"].get("distance_mm")
+    if distance_mm is None:
+        return geometry.panels
+    beam = np.array(geometry.beam_vector) / np.linalg.norm(geometry.beam_vector)
+    move = (distance_mm - _beam_distance(geometry)) * beam
+    return tuple(
+        dataclasses.replace(
+            panel, pix0_vector_mm=tuple(np.array(panel.pix0_vector_mm) + move)
+        )
+        for panel in geometry.panels
+    )
+
+
+def _beam_distance(geometry: GeometryFile) -> float:
+    """Return how far the detector is along the beam: its panel nearest to that, mm."""
+    found = []
+    for panel in geometry.panels:
+        try:
+            place = direct_beam_fields(panel, geometry.beam_vector)
+        except ValueError:
+            continue
+        beyond = [
+            max(0.0, -at, at - count * geometry.pixel_size_mm)
+            for at, count in (
+                (place["Xbeam_mm"], panel.fpixels),
+                (place["Ybeam_mm"], panel.spixels),
+            )
+        ]
+        found.append((math.hypot(*beyond), place["distance_mm"]))
+    if not found:
+        raise UsageError(
+            f"-distance: the beam meets no plane of the panels of {geometry.path}"
+        )
+    return min(found)[1]
+
+
+def leave_to_panels(detector: dict[str, Any]) -> None:
+    """Take back what the line's -distance set: the panels have moved already."""
+    if "panels" in detector:
+        for name in ("distance_mm", "implied_pivot"):
+            detector.pop(name, None)
 
 
 def take_crystal(collected: Collector, geometry: GeometryFile) -> None:

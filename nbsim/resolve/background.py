@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,10 @@ class Place(NamedTuple):
         Pixels to render: xmin, xmax, ymin, ymax, inclusive, inside the image.
     mask
         (slow, fast), 0 where nothing is rendered; None: everywhere.
+    image_shape
+        (slow, fast) of the image of several panels.
+    parts
+        Of several panels: where each lies in the image, and its own place.
     """
 
     geometry: Geometry
@@ -53,10 +57,18 @@ class Place(NamedTuple):
     exact: bool
     bounds: Roi
     mask: np.ndarray | None
+    image_shape: tuple[int, int] = (0, 0)
+    parts: tuple[tuple[tuple[slice, slice], Any], ...] = ()
 
     @classmethod
     def of(cls, setup: Setup) -> Place:
         """Return the place of a crystal's image, so that the two can be added."""
+        alone = [setup.of_panel(i) for i in range(len(setup.panels))]
+        parts = tuple(
+            (panel.slices, cls.of(own))
+            for panel, own in zip(setup.panels, alone)
+            if own is not None and len(alone) > 1
+        )
         return cls(
             setup.geometry,
             setup.sources,
@@ -67,6 +79,8 @@ class Place(NamedTuple):
             setup.physical,
             setup.bounds,
             setup.mask,
+            setup.image_shape,
+            parts,
         )
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..model.experiment import Experiment
 from ..model.limits import EV_ANGSTROM
 from ..model.structure_factors import Origin
+from .panels import PlacedPanel
 from .run import Setup
 from .steps import Steps
 from .vectors import RTD
@@ -17,8 +19,8 @@ from .vectors import RTD
 Section = dict[str, Any]
 
 
-def resolved_models(experiment: Experiment, setup: Setup) -> dict[str, Section]:
-    """Return the parameters of a simulation by group.
+def resolved_models(experiment: Experiment, setup: Setup) -> dict[str, Any]:
+    """Return the parameters of a simulation by group, and a list of panels.
 
     Names end in their unit, angles are degrees, vectors are lists of three. None
     stands for "not used" and "automatic".
@@ -30,6 +32,7 @@ def resolved_models(experiment: Experiment, setup: Setup) -> dict[str, Section]:
         "detector": _detector(experiment, setup),
         "goniometer": _goniometer(experiment, setup),
         "sampling": _sampling(experiment, setup),
+        "panels": panels(setup.panels),
     }
 
 
@@ -128,7 +131,7 @@ def _detector(experiment: Experiment, setup: Setup) -> Section:
     return {
         "convention": g.convention,
         "pivot": g.pivot,
-        "pixels_fast_slow": [g.fpixels, g.spixels],
+        "pixels_fast_slow": list(reversed(setup.image_shape)),
         "pixel_size_mm": _mm(g.pixel_size),
         "size_fast_slow_mm": [_mm(g.detsize_f), _mm(g.detsize_s)],
         "placed_by": g.centre_from,
@@ -161,6 +164,22 @@ def _detector(experiment: Experiment, setup: Setup) -> Section:
         "roi_xmin_xmax_ymin_ymax": list(setup.bounds),
         "masked_pixels": masked,
     }
+
+
+def panels(placed: Sequence[PlacedPanel]) -> list[Section]:
+    """Return where each panel is, and which part of the image it fills."""
+    return [
+        {
+            "name": panel.name or "0",
+            "origin": [panel.slow, panel.fast],
+            "size": [panel.geometry.spixels, panel.geometry.fpixels],
+            "pixel_size_mm": _mm(panel.geometry.pixel_size),
+            "pix0_vector_mm": [_mm(x) for x in panel.geometry.pix0_vector],
+            "fdet_vector": list(panel.geometry.fdet_vector),
+            "sdet_vector": list(panel.geometry.sdet_vector),
+        }
+        for panel in placed
+    ]
 
 
 def _goniometer(experiment: Experiment, setup: Setup) -> Section:

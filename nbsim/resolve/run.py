@@ -6,6 +6,7 @@ Source: nanoBragg.c, ``main`` between the option loop and the pixel loop.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ from .amounts import (
 from .cell import Cell, resolve_cell
 from .exact_geometry import exact_geometry
 from .geometry import Geometry, resolve_geometry
+from .panels import PlacedPanel, placed_panels
 from .random_numbers import (
     Generator,
     mosaic_umats,
@@ -68,6 +70,10 @@ class Setup:
         "c" or "physical".
     geometry, cell, sources, phi, mosaicity, sensor, flags, structure_factors
         See their classes.
+    panels
+        Where the pixels are; `geometry` is that of the first.
+    image_shape
+        (slow, fast) pixels of the image of all panels.
     shape, fudge
         Of the crystal.
     polarization
@@ -110,6 +116,8 @@ class Setup:
     flags: Flags
     structure_factors: StructureFactors
     geometry: Geometry
+    panels: tuple[PlacedPanel, ...]
+    image_shape: tuple[int, int]
     bounds: Roi
     mask: np.ndarray | None
     shape: str
@@ -143,11 +151,47 @@ class Setup:
     def rendered(self) -> np.ndarray:
         """(slow, fast) bool: the pixels that region of interest and mask leave."""
         xmin, xmax, ymin, ymax = self.bounds
-        rendered = np.zeros((self.geometry.spixels, self.geometry.fpixels), bool)
+        rendered = np.zeros(self.image_shape, bool)
         rendered[ymin : ymax + 1, xmin : xmax + 1] = True
         if self.mask is not None:
             rendered &= self.mask != 0
         return rendered
+
+    def of_panel(self, number: int, roi: Roi | None = None) -> Setup | None:
+        """Return the run of one panel alone; None where the roi has none of it.
+
+        Parameters
+        ----------
+        number
+            Which of `panels`.
+        roi
+            Region of the image; None: `bounds`.
+        """
+        bounds = self.panels[number].part_of(roi or self.bounds)
+        if bounds is None:
+            return None
+        return dataclasses.replace(self.whole_panel(number), bounds=bounds)
+
+    def whole_panel(self, number: int) -> Setup:
+        """Return the run of one panel, all of it whatever the region of interest."""
+        panel, mask = self.panels[number], self.mask
+        spixels, fpixels = panel.geometry.spixels, panel.geometry.fpixels
+        return dataclasses.replace(
+            self,
+            geometry=panel.geometry,
+            panels=(PlacedPanel(panel.geometry, name=panel.name),),
+            image_shape=(spixels, fpixels),
+            bounds=(0, fpixels - 1, 0, spixels - 1),
+            mask=None if mask is None else np.ascontiguousarray(mask[panel.slices]),
+        )
+
+    def panel_at(self, slow: int, fast: int) -> int | None:
+        """Return the number of the panel that has a pixel; None: a gap, or outside."""
+        for number, panel in enumerate(self.panels):
+            rows, columns = panel.slices
+            if rows.start <= slow < rows.stop and columns.start <= fast < columns.stop:
+                return number
+        return None
 
     def noise_generator(self) -> Generator:
         """Return the random numbers as orientation and domains leave them.
@@ -356,8 +400,10 @@ def resolve(experiment: Experiment) -> Setup:
     goniometer, sampling = experiment.goniometer, experiment.sampling
     exact = experiment.model == "physical"
     place = exact_geometry if exact else resolve_geometry
-    geometry = place(detector, beam, goniometer)
-    warnings = list(geometry.warnings)
+    panels = placed_panels(detector, beam, goniometer, place)
+    geometry = panels[0].geometry
+    # What is odd about one panel is so about all, nearly always.
+    warnings = list(dict.fromkeys(w for p in panels for w in p.geometry.warnings))
     generator = Generator()
     misset_rad = _misset(crystal, generator, exact)
     cell = resolve_cell(crystal, beam.wavelength_A, misset_rad, exact)
@@ -365,8 +411,11 @@ def resolve(experiment: Experiment) -> Setup:
     N_cells = cell_counts(crystal, cell, sample)
     xtalsize_max = max(crystal_size(N_cells, cell))
     wavelength = beam.wavelength_A / 1.0e10
-    recommended = recommended_oversample(
-        xtalsize_max, wavelength, geometry.distance, geometry.pixel_size
+    recommended = max(
+        recommended_oversample(
+            xtalsize_max, wavelength, panel.geometry.distance, geometry.pixel_size
+        )
+        for panel in panels
     )
     oversample, too_coarse = _oversample(sampling.oversample, recommended, xtalsize_max)
     mosaicity = mosaic_domains(crystal)
@@ -399,7 +448,9 @@ def resolve(experiment: Experiment) -> Setup:
         structure_factors=experiment.structure_factors,
         geometry=geometry,
         bounds=detector.bounds,
-        mask=rendered_mask(detector, geometry),
+        panels=panels,
+        image_shape=detector.shape,
+        mask=rendered_mask(detector, panels),
         shape=crystal.shape,
         fudge=crystal.fudge,
         polarization=beam.polarization,

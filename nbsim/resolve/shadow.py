@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..model.models import Detector
 from .geometry import Geometry, direct_beam
+from .panels import PlacedPanel
 
 #: Width of a beam stop's arm, in diameters of its disk.
 ARM_WIDTH = 0.4
 
 
-def rendered_mask(detector: Detector, geometry: Geometry) -> np.ndarray | None:
+def rendered_mask(
+    detector: Detector, panels: Sequence[PlacedPanel]
+) -> np.ndarray | None:
     """Return the mask of everything together; None where all pixels see the crystal.
 
     Returns
@@ -22,10 +26,22 @@ def rendered_mask(detector: Detector, geometry: Geometry) -> np.ndarray | None:
     ndarray or None
         (slow, fast), 0 where nothing is rendered. The detector's own mask, untouched,
         where there is nothing else.
+
+    Raises
+    ------
+    ValueError
+        When there is a beam stop, but no panel whose plane the direct beam meets.
     """
-    hidden = detector.dead
+    hidden = detector.missing
     if detector.beamstop_mm is not None:
-        shadow = beamstop_shadow(detector, geometry)
+        shadow = np.zeros(detector.shape, bool)
+        for panel in panels:
+            shadow[panel.slices] = beamstop_shadow(detector, panel.geometry)
+        if all(direct_beam(panel.geometry) is None for panel in panels):
+            raise ValueError(
+                f"beamstop {detector.beamstop_mm:g} mm: the direct beam does not meet "
+                "the detector"
+            )
         hidden = shadow if hidden is None else hidden | shadow
     if hidden is None:
         return detector.mask
@@ -38,21 +54,13 @@ def beamstop_shadow(detector: Detector, geometry: Geometry) -> np.ndarray:
     """Return which pixels (slow, fast) lie behind the beam stop.
 
     A disk around the direct beam, and an arm of `ARM_WIDTH` that goes from it to the
-    detector's edge.
-
-    Raises
-    ------
-    ValueError
-        When the direct beam does not meet the detector's plane.
+    detector's edge. Nothing in a plane that the direct beam does not meet.
     """
     centre = direct_beam(geometry)
-    if centre is None:
-        raise ValueError(
-            f"beamstop {detector.beamstop_mm:g} mm: the direct beam does not meet the "
-            "detector"
-        )
-    radius = detector.beamstop_mm / 1000.0  # type: ignore[operator]
     spixels, fpixels = geometry.spixels, geometry.fpixels
+    if centre is None:
+        return np.zeros((spixels, fpixels), bool)
+    radius = detector.beamstop_mm / 1000.0  # type: ignore[operator]
     size = geometry.pixel_size
     fast = (np.arange(fpixels) + 0.5) * size - centre[0]
     slow = (np.arange(spixels)[:, None] + 0.5) * size - centre[1]

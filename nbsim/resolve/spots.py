@@ -181,7 +181,11 @@ def on_detector(setup: Setup, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         t = (pix0 @ normal) / (rays @ normal)
     t = np.where(np.isfinite(t) & (t > 0.0), t, np.nan)
     offset = t[:, None] * rays - pix0
-    F, S = offset @ fast, offset @ slow
+    # Axes of a panel need not be at right angles.
+    skew = fast @ slow
+    along, across = offset @ fast, offset @ slow
+    square = 1.0 - skew * skew
+    F, S = (along - skew * across) / square, (across - skew * along) / square
     if setup.flags.curved:
         F, S = _on_curved(setup, rays, F, S)
     return F / geometry.pixel_size, S / geometry.pixel_size

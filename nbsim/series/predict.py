@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from ..model.structure_factors import StructureFactors
+from ..resolve.geometry import Geometry
 from ..resolve.run import Setup
 from ..resolve.spots import (
     Beamline,
@@ -26,8 +28,8 @@ from ..resolve.spots import (
 from ..resolve.vectors import RTD
 from ..simulation import Simulation
 
-#: One reflection: indices, F [electrons], pixels from the corner of the first one,
-#: phi, frame (0.0 is the start of the first), recorded part, expected photons.
+#: One reflection: indices, F [electrons], pixels from the corner of its panel, phi,
+#: frame (0.0 is the start of the first), recorded part, expected photons, panel.
 SPOT = np.dtype(
     [
         ("h", "<i4"),
@@ -40,6 +42,7 @@ SPOT = np.dtype(
         ("frame", "<f8"),
         ("partiality", "<f8"),
         ("photons", "<f8"),
+        ("panel", "<i4"),
     ]
 )
 #: A still records a reflection of which it has at least this part.
@@ -74,8 +77,8 @@ def sweep_spots(
     which, phi = crossings(line, hkl, start, stop)
     r = turned(hkl[which] @ line.A.T, line.spindle, phi)
     rays = (line.s0 + r) * line.wavelength
-    fast, slow = on_detector(setup, rays)
-    kept = _present(simulation, fast, slow)
+    landed = _landed(simulation, rays)
+    kept = landed.ray
     which, phi, r, rays = which[kept], phi[kept], r[kept], rays[kept]
     speed = np.abs(np.einsum("ni,ni->n", np.cross(line.spindle, r), rays))
     shape = spot_shape(simulation.crystal.shape, simulation.crystal.fudge, setup)
@@ -87,11 +90,12 @@ def sweep_spots(
     spots = np.zeros(len(which), SPOT)
     spots["h"], spots["k"], spots["l"] = hkl[which].T
     spots["F"] = F[which]
-    spots["fast_px"], spots["slow_px"] = fast[kept], slow[kept]
+    landed.fill_in(spots)
     spots["phi_deg"] = phi * RTD
     spots["frame"] = (phi * RTD - start_deg) / osc_deg
     spots["partiality"] = partiality
-    spots["photons"] = whole * partiality * _brightness(simulation, F[which], rays)
+    brightness = _brightness(simulation, F[which], rays) * landed.share
+    spots["photons"] = whole * partiality * brightness
     return spots
 
 
@@ -120,25 +124,26 @@ def still_spots(simulation: Simulation, number: int = 0) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         rays = place / np.linalg.norm(place, axis=1)[:, None]
         partiality = np.nan_to_num(density / peak)
-    fast, slow = on_detector(setup, rays)
-    kept = _present(simulation, fast, slow) & (partiality >= FAINTEST)
-    spots = np.zeros(int(kept.sum()), SPOT)
+    enough = np.flatnonzero(partiality >= FAINTEST)
+    landed = _landed(simulation, rays[enough])
+    kept = enough[landed.ray]
+    spots = np.zeros(len(kept), SPOT)
     spots["h"], spots["k"], spots["l"] = hkl[kept].T
     spots["F"] = F[kept]
-    spots["fast_px"], spots["slow_px"] = fast[kept], slow[kept]
+    landed.fill_in(spots)
     spots["phi_deg"] = setup.phi0 * RTD
     spots["frame"] = number + 0.5
     spots["partiality"] = partiality[kept]
-    brightness = _brightness(simulation, F[kept], rays[kept])
+    brightness = _brightness(simulation, F[kept], rays[kept]) * landed.share
     spots["photons"] = line.wavelength**2 * density[kept] * brightness
     return spots
 
 
 def _brightness(simulation: Simulation, F: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """Return photons per reflection but for what the detector takes of them."""
     beam, setup = simulation.beam, simulation.setup
     kahn_factor = None if beam.nopolar else beam.polarization
-    share = detected(setup, rays, simulation.detector.point_pixel)
-    return photon_scale(setup) * F**2 * polarization(setup, kahn_factor, rays) * share
+    return photon_scale(setup) * F**2 * polarization(setup, kahn_factor, rays)
 
 
 def _below(x: np.ndarray) -> np.ndarray:
@@ -146,11 +151,49 @@ def _below(x: np.ndarray) -> np.ndarray:
     return 0.5 * (1.0 + np.asarray(_erf(x / math.sqrt(2.0)), float))
 
 
-def _present(simulation: Simulation, fast: np.ndarray, slow: np.ndarray) -> np.ndarray:
+class _Landed(NamedTuple):
+    """Where rays meet pixels that are rendered: a ray may meet several panels.
+
+    Number of the ray and of the panel, pixels from the panel's corner, and the share
+    of the photons that the panel takes.
+    """
+
+    ray: np.ndarray
+    panel: np.ndarray
+    fast: np.ndarray
+    slow: np.ndarray
+    share: np.ndarray
+
+    def fill_in(self, spots: np.ndarray) -> None:
+        """Write panels and positions into `SPOT` rows."""
+        spots["panel"], spots["fast_px"] = self.panel, self.fast
+        spots["slow_px"] = self.slow
+
+
+def _landed(simulation: Simulation, rays: np.ndarray) -> _Landed:
+    """Return where rays land, in their own order."""
+    setup = simulation.setup
+    found = []
+    for number in range(len(setup.panels)):
+        own = setup.of_panel(number)
+        if own is None:
+            continue
+        fast, slow = on_detector(own, rays)
+        ray = np.flatnonzero(_present(own, fast, slow))
+        share = detected(own, rays[ray], simulation.detector.point_pixel)
+        panel = np.full(len(ray), number)
+        found.append((ray, panel, fast[ray], slow[ray], share))
+    columns = [np.concatenate(column) for column in zip(*found)]
+    order = np.argsort(columns[0], kind="stable")
+    return _Landed(*(column[order] for column in columns))
+
+
+def _present(setup: Setup, fast: np.ndarray, slow: np.ndarray) -> np.ndarray:
     """Return whether positions are on pixels that are rendered."""
-    spixels, fpixels = simulation.detector.shape
-    inside = (fast >= 0.0) & (fast < fpixels) & (slow >= 0.0) & (slow < spixels)
-    rendered = simulation.rendered
+    spixels, fpixels = setup.image_shape
+    with np.errstate(invalid="ignore"):
+        inside = (fast >= 0.0) & (fast < fpixels) & (slow >= 0.0) & (slow < spixels)
+    rendered = setup.rendered
     inside[inside] = rendered[slow[inside].astype(int), fast[inside].astype(int)]
     return inside
 
@@ -246,7 +289,8 @@ def _sections(
 def _reflections(
     simulation: Simulation, line: Beamline
 ) -> tuple[np.ndarray, np.ndarray]:
-    farthest = MARGIN * _largest_s(simulation.setup, line)
+    panels = simulation.setup.panels
+    farthest = MARGIN * max(_largest_s(panel.geometry, line) for panel in panels)
     dmin = simulation.sampling.dmin_A
     if dmin > 0.0:
         farthest = min(farthest, 1.0 / dmin)
@@ -255,9 +299,8 @@ def _reflections(
     return reflection_list(simulation.structure_factors, key, farthest)
 
 
-def _largest_s(setup: Setup, line: Beamline) -> float:
-    """Return the largest scattering vector that the edges of the detector see, 1/A."""
-    geometry = setup.geometry
+def _largest_s(geometry: Geometry, line: Beamline) -> float:
+    """Return the largest scattering vector that the edges of a panel see, 1/A."""
     f = np.linspace(0.0, geometry.fpixels, 33) * geometry.pixel_size
     s = np.linspace(0.0, geometry.spixels, 33) * geometry.pixel_size
     F, S = (x.ravel()[:, None] for x in np.meshgrid(f, s))

@@ -208,7 +208,7 @@ class Series:
     def render(self, number: int, **options: Any) -> np.ndarray:
         """Return the expected photons of a frame; options as in `Simulation.run`."""
         frame = self.frame(number)
-        image = frame.simulation.render(**options)
+        image = frame.simulation.render(sheet=True, **options)
         if frame.simulation.backgrounds:
             image += self._background(frame)
         return image
@@ -221,11 +221,11 @@ class Series:
         )
         if same:
             return self._shared_background
-        return frame.simulation.render_background()
+        return frame.simulation.render_background(sheet=True)
 
     @functools.cached_property
     def _shared_background(self) -> np.ndarray:
-        return self.simulation.render_background()
+        return self.simulation.render_background(sheet=True)
 
     def counts(self, number: int, **options: Any) -> np.ndarray:
         """Return a frame with noise: (slow, fast) uint32 counts without offset."""
@@ -247,10 +247,11 @@ class Series:
         spectrum = setup.sources.wavelengths * 1e10
         polychromatic = np.ptp(spectrum) > 0.0
         present = simulation.rendered
-        if detector.dead is not None:
-            present = present & ~detector.dead
+        if detector.missing is not None:
+            present = present & ~detector.missing
         return Recording(
             geometry=setup.geometry,
+            panels=setup.panels,
             starts_deg=np.array([self.start_deg(i) for i in range(self.frames)]),
             osc_deg=self.osc_deg,
             wavelength_A=mean,

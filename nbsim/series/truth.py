@@ -12,6 +12,7 @@ from ..errors import FileError
 from ..formats.files import replace_when_complete
 from ..formats.nxmx import is_hdf5, require_hdf5
 from ..formats.recording import Recording
+from ..resolve.plain_data import panels
 from ..resolve.vectors import RTD
 from .predict import SPOT, still_spots, sweep_spots
 from .series import Frame, Series
@@ -73,7 +74,7 @@ def truth(series: Series, spots: np.ndarray | None = None) -> dict[str, Any]:
         "osc_deg": series.osc_deg,
         "frames": _frames(series),
         "spectrum": _spectrum(series.recording),
-        "panels": panels(series.recording),
+        "panels": panels(series.recording.parts),
         "spots": {name: spots[name] for name in SPOT.names or ()},
     }
 
@@ -106,22 +107,6 @@ def _spectrum(recording: Recording) -> dict[str, Any]:
         return {"wavelength_A": [recording.wavelength_A], "weight": [1.0]}
     weights = recording.spectrum_weights / recording.spectrum_weights.sum()
     return {"wavelength_A": recording.spectrum_A, "weight": weights}
-
-
-def panels(recording: Recording) -> list[dict[str, Any]]:
-    """Return the panels, vectors in nbsim's frame."""
-    geometry = recording.geometry
-    return [
-        {
-            "name": "0",
-            "origin": [0, 0],
-            "size": list(recording.shape),
-            "pixel_size_mm": geometry.pixel_size * 1000.0,
-            "pix0_vector_mm": [x * 1000.0 for x in geometry.pix0_vector],
-            "fdet_vector": list(geometry.fdet_vector),
-            "sdet_vector": list(geometry.sdet_vector),
-        }
-    ]
 
 
 def write_truth(path: str, content: dict[str, Any], name: str | None = None) -> None:
@@ -184,6 +169,8 @@ def read_truth(path: str) -> dict[str, Any]:
             with open(path, encoding="utf-8") as stream:
                 content = json.load(stream)
             spots = content["spots"]
+        # Files of before there were several panels do not number them.
+        spots.setdefault("panel", np.zeros(len(spots["h"]), int))
         content["spots"] = {name: np.asarray(spots[name]) for name in SPOT.names or ()}
     except OSError as error:
         raise FileError(f"cannot read truth file {path}: {error}") from error

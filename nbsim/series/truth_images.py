@@ -45,10 +45,24 @@ def strongest(
     indices, wavelengths
         (3, slow, fast) int16 and (slow, fast) float32 [A].
     """
+    setup = simulation.setup
+    if len(setup.panels) == 1:
+        return _strongest(setup, photons)
+    indices = np.zeros((3, *photons.shape), np.int16)
+    wavelengths = np.zeros(photons.shape, np.float32)
+    for number, panel in enumerate(setup.panels):
+        part = np.ascontiguousarray(photons[panel.slices])
+        of_panel = _strongest(setup.whole_panel(number), part)
+        indices[:, *panel.slices], wavelengths[panel.slices] = of_panel
+    return indices, wavelengths
+
+
+def _strongest(setup: Setup, photons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `strongest`, on one panel."""
     from ..backends.driver import build_job
     from ..kernels.reference.strongest import strongest_rows
 
-    job = build_job(simulation.setup)
+    job = build_job(setup)
     indices = np.zeros((3, *photons.shape), np.int16)
     wavelengths = np.zeros(photons.shape, np.float32)
 

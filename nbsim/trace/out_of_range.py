@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -25,6 +26,8 @@ def explain(setup: Setup, result: Result) -> str:
     """
     assert result.out_of_range is not None
     fast, slow = result.out_of_range
+    if len(setup.panels) > 1:
+        return _explain_on_panel(setup, result)
     rendered = setup.rendered
     after = int(rendered.reshape(-1)[slow * rendered.shape[1] + fast :].sum())
     place = f"interpolation ended at pixel {fast} {slow} (fast, slow)"
@@ -36,6 +39,24 @@ def explain(setup: Setup, result: Result) -> str:
     if hkl is None:
         return f"{place}: {end}"
     return f"{place}, {_missing(hkl, setup.structure_factors)}: {end}"
+
+
+def _explain_on_panel(setup: Setup, result: Result) -> str:
+    """Explain it as if the panel were alone."""
+    from ..backends.driver import build_job, build_pixels
+
+    assert result.out_of_range is not None
+    fast, slow = result.out_of_range
+    number = setup.panel_at(slow, fast)
+    assert number is not None
+    panel, own = setup.panels[number], setup.of_panel(number)
+    assert own is not None
+    alone = dataclasses.replace(
+        result,
+        out_of_range=(fast - panel.fast, slow - panel.slow),
+        solid_angles=(build_job(own), build_pixels(own, own.bounds)),
+    )
+    return f"panel {panel.name}: {explain(own, alone)}"
 
 
 def _failed_index(setup: Setup, result: Result) -> tuple[float, float, float] | None:

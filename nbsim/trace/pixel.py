@@ -8,6 +8,7 @@ names and their order are those of an instrumented nanoBragg.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,8 @@ def trace_pixel(setup: Setup, slow: int, fast: int) -> Trace:
     from ..kernels.reference.record import COLUMNS, LAYER
 
     check_pixel(setup, slow, fast)
+    if len(setup.panels) > 1:
+        return _on_panel(setup, slow, fast)
     if setup.separate_channels:
         raise ValueError(
             "a trace of this spectrum: with these options model c makes every channel "
@@ -151,14 +154,21 @@ def trace_pixel(setup: Setup, slow: int, fast: int) -> Trace:
     )
 
 
+def _on_panel(setup: Setup, slow: int, fast: int) -> Trace:
+    """Trace a pixel of several panels; its numbers stay those of the image."""
+    number = setup.panel_at(slow, fast)
+    assert number is not None  # gaps are masked
+    panel, own = setup.panels[number], setup.of_panel(number)
+    assert own is not None
+    trace = trace_pixel(own, slow - panel.slow, fast - panel.fast)
+    return dataclasses.replace(trace, spixel=slow, fpixel=fast)
+
+
 def check_pixel(setup: Setup, slow: int, fast: int) -> None:
     """Refuse a pixel that is not rendered, and say why it is not."""
-    geometry = setup.geometry
     name = f"trace pixel slow {slow}, fast {fast}"
-    for axis, index, count in (
-        ("slow", slow, geometry.spixels),
-        ("fast", fast, geometry.fpixels),
-    ):
+    spixels, fpixels = setup.image_shape
+    for axis, index, count in (("slow", slow, spixels), ("fast", fast, fpixels)):
         if not 0 <= validate.integer(axis, index) < count:
             raise ValueError(
                 f"{name}: outside the detector, whose {axis} pixels are "
@@ -170,6 +180,8 @@ def check_pixel(setup: Setup, slow: int, fast: int) -> None:
             f"{name}: outside the region of interest, slow {ymin} to {ymax}, "
             f"fast {xmin} to {xmax}"
         )
+    if setup.panel_at(slow, fast) is None:
+        raise ValueError(f"{name}: between the panels, so that it is not rendered")
     if setup.mask is not None and not setup.mask[slow, fast]:
         raise ValueError(f"{name}: under the mask, so that it is not rendered")
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..schema import Bounds, file, group, number, option
+from ..schema import Bounds, choice, file, group, number, option
 
 OPTIONS = group(
     "Geometry files",
@@ -50,5 +50,17 @@ OPTIONS = group(
         sets=("files", "geom"),
         prefixes=(),
         python="nbsim.read_geom",
+    ),
+    option(
+        "panel_layout",
+        "How several panels of -expt or -geom lie in the image, and so in files: one "
+        "below the other (stack), or where the file says that they are in its data "
+        "(place: min_fs and min_ss, raw_image_offset). auto places them where all have "
+        "a place and none overlap.",
+        choice("the layout", "auto", "stack", "place"),
+        sets=("detector", "panel_layout"),
+        needs=("expt", "geom"),
+        default="auto",
+        prefixes=(),
     ),
 )
