@@ -639,9 +639,8 @@ class Simulation(Experiment):
         """
         from .images.preview import preview
 
-        image = self.render() if image is None else image
-        image = self.detector.to_sheet(image)
-        return preview(self.setup, image, scale=scale, color=color, rings=rings)
+        shown = self.detector.to_sheet(self.render() if image is None else image)
+        return preview(self.setup, shown, scale=scale, color=color, rings=rings)
 
     @property
     def rendered(self) -> np.ndarray:

@@ -206,7 +206,7 @@ def test_layout_that_cannot_be(capsys):
     line = "-expt hierarchy.expt -panel_layout place -cell 50"
     status = main(f"{line} -default_F 100 -N 5".split())
     said = capsys.readouterr().err
-    assert status == 2 and "panel_layout place: panels 0 and 1 overlap" in said
+    assert status == 2 and "panel_layout place: panels Panel and Panel overlap" in said
 
 
 def test_energy_of_the_line_serves_a_file_without(folder):

@@ -63,7 +63,7 @@ def simulation(detector, **models):
 
 
 def alone(several, number):
-    """Return one panel as a detector in one piece, by the geometry readers' formulas."""
+    """Return one panel as a detector in one piece: custom, about the crystal."""
     panel = several.detector.panels[number]
     f, s = np.array(panel.fdet_vector), np.array(panel.sdet_vector)
     corner = np.array(panel.pix0_vector_mm)

@@ -86,7 +86,7 @@ def test_text_has_the_groups_and_values_of_the_json(show):
     lines = text.splitlines()
     for group, section in config.items():
         assert group in lines
-        for name in section:
+        for name in ["panel 0"] if group == "panels" else section:
             assert any(line.startswith(f"  {name} ") for line in lines), name
     assert "  cell_lengths_A               70 80 90" in lines
     assert "  pgmfile                      -" in lines

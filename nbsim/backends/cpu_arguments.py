@@ -97,9 +97,7 @@ def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
     return params.TophatSpot(metric, lattice.TOPHAT_RADIUS_SQR), N_product_sqr
 
 
-def run_record(
-    job: Job, pixels: Pixels, panels: PanelArgs | None = None
-) -> np.ndarray:
+def run_record(job: Job, pixels: Pixels, panels: PanelArgs | None = None) -> np.ndarray:
     """Return all numbers and directions of a run as one record, for each panel.
 
     The tile kernel takes them together: numba compiles a function much faster

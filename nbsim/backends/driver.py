@@ -343,9 +343,7 @@ def _render(
         precision = "double" if why else precision
     cast = None
     if dense is None:
-        cast, dense = sparse_choice.choose(
-            setup, job, pixels, precision, bool(devices)
-        )
+        cast, dense = sparse_choice.choose(setup, job, pixels, precision, bool(devices))
     worker: Backend
     if cast and dense is None:
         worker = SparseBackend(setup, job, pixels, image, precision, cast)

@@ -132,7 +132,9 @@ def _render(words: Sequence[str], number: int, written: dict[str, int]) -> None:
         written[name] = number
     result = command.simulation.run(
         sheet=True,
-        backend=output.device, threads=output.threads, precision=output.precision
+        backend=output.device,
+        threads=output.threads,
+        precision=output.precision,
     )
     background = None
     if command.simulation.backgrounds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ class Plan:
     dumpfile
         Path of the structure factor dump; None: none, or it could not be written.
     warnings
-        Why there is no dump.
+        Why there is no dump, and what headers cannot say.
     """
 
     images: dict[str, str]
@@ -129,7 +130,9 @@ def outputs_to_write(command: CommandLine[Simulation]) -> Plan:
     for name, path in everything.items():
         if name != "dump":
             check_writable(path)
-    dumpfile, warnings = output.dumpfile, []
+    dumpfile, warnings = output.dumpfile, list(
+        _headers_of_one(command, images, formats)
+    )
     if dumpfile is not None:
         try:
             check_writable(dumpfile)
@@ -137,6 +140,21 @@ def outputs_to_write(command: CommandLine[Simulation]) -> Plan:
             warnings.append(f"{error}; reading the list will take as long next time")
             dumpfile = None
     return Plan(images, formats, dumpfile, tuple(warnings))
+
+
+def _headers_of_one(
+    command: CommandLine[Simulation],
+    images: dict[str, str],
+    formats: dict[str, ImageFormat],
+) -> Iterator[str]:
+    """Yield what a header cannot say of several panels."""
+    panels = command.simulation.setup.panels
+    paths = [path for name, path in images.items() if formats[name].geometry]
+    if len(panels) > 1 and paths:
+        yield (
+            f"{', '.join(paths)}: all {len(panels)} panels in one image, but a header "
+            f"describes one, panel {panels[0].name}; -show_config json has them all"
+        )
 
 
 def _check_distinct(outputs: dict[str, str], inputs: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..simulation import Simulation
 
 Pixel = tuple[int, int]
-OnPanel = tuple["Job", "PlacedPanel"]
+OnPanel: TypeAlias = "tuple[Job, PlacedPanel]"
 
 
 def check_pixel(command: CommandLine[Simulation]) -> list[str]:

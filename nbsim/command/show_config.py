@@ -36,10 +36,11 @@ def config_lines(command: CommandLine[Simulation], style: str) -> list[str]:
     if style == "json":
         return [json.dumps(config, indent=2, allow_nan=False)]
     lines: list[str] = []
-    panels = config.pop("panels")
-    if len(panels) > 1:
-        names = [f"panel {panel.pop('name')}" for panel in panels]
-        config["panels"] = {name: _text(one) for name, one in zip(names, panels)}
+    panels = [dict(panel) for panel in config["panels"]]
+    config["panels"] = {
+        f"panel {number} {panel.pop('name')}": panel
+        for number, panel in enumerate(panels)
+    }
     for title, section in config.items():
         lines += ["", title] if lines else [title]
         lines += [f"  {name:<{NAME_WIDTH}} {_text(x)}" for name, x in section.items()]

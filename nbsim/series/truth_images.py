@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..formats.nxmx import copy_chunks, frame_filters, require_hdf5
+from ..resolve.run import Setup
 from ..rows import in_pieces
 from ..simulation import Simulation
 from .exposure import Exposure
