@@ -40,6 +40,15 @@ GATHER = re.compile(r"^\s+vp?gather\w+\s+(.*)$")
 #: Multiplications and additions of the index alone: three products of three.
 INDEX_OPERATIONS = 9
 LISTS = pytest.mark.parametrize("listed", [False, True], ids=["default_F", "list"])
+#: Loops with a list: precision, and operations that each has at least.
+LISTED = {
+    "double": {
+        "fill_places": ("double", INDEX_OPERATIONS),
+        # Of a top-hat spot it is a comparison.
+        "fill_terms": ("double", 0),
+    },
+    "single": {"fill_terms": ("single", INDEX_OPERATIONS)},
+}
 #: Operations that the last of the loops with a list has at least.
 PRODUCTS = {"add_products": 2, "multiply_products": 4}
 
@@ -88,7 +97,8 @@ def check_vectorised(text, precision, least=INDEX_OPERATIONS, before=0):
 
 def check_list(text, precision, products):
     """Assert that each of the loops with a list is vectorised, but for the reads."""
-    check_vectorised(function_code(text, "fill_terms"), precision)
+    for name, least in LISTED[precision].items():
+        check_vectorised(function_code(text, name), *least)
     check_vectorised(function_code(text, products), precision, PRODUCTS[products])
     reads = function_code(text, "read_F")
     # One load for each pixel, or gathers. No arithmetic waits for them.
@@ -172,7 +182,10 @@ def test_interpolation(name):
         assert counts["pd", "xmm"] >= 2 * 20
     else:
         assert counts["pd", "ymm"] >= 20
-    check_vectorised(function_code(text, "cubic_places"), "double")
+    check_vectorised(function_code(text, "fill_indices"), "double")
+    # Before it: the size of a plane, and how far each axis reaches.
+    check_vectorised(function_code(text, "cubic_places"), "double", before=4)
+    check_vectorised(function_code(text, "fill_terms"), "double", least=0)
 
 
 #: The loops of a usual tile: operations that each has at least, and before it.

@@ -1,24 +1,32 @@
 # SPDX-License-Identifier: MIT
 """Loops over a tile of pixels, one pixel per vector lane, for every orientation.
 
-`spot`, `nearest` and `is_dark` are chosen by the type of their last argument when
+`spot`, `nearest` and their like are chosen by the type of their last argument when
 numba compiles a loop: one function per shape and lookup, without a branch inside.
 Arrays never overlap (`intrinsics.vector_loop`). Here every reflection has the same F;
 `lanes_listed` has a list of them.
+
+Two short loops per orientation, over rows that stay in the L1 cache: how far each
+pixel is from a lattice point, then the spot. A processor looks only some hundred
+operations ahead. One loop has as many for each vector, one waiting for the other; of
+a short loop it works on several vectors at once.
 """
 
 import numpy as np
 from numba.extending import overload
 
 from .. import params
-from ..jit import LANE_OPTIONS, lanes_inline
+from ..jit import LANE_OPTIONS, lanes, lanes_inline
 from . import reduced
 from .intrinsics import bits_of_float64, vector_loop
 
 #: Pixels per tile: the arrays of an inner loop fill a third of an L1 cache.
 TILE = 512
 #: Rows of scratch that a loop may use.
-SCRATCH_ROWS = 5
+SCRATCH_ROWS = 7
+# Places of the rows of scratch that the first loop fills; of a radial spot one only.
+DH, DK, DL = (row * TILE for row in range(3))
+DISTANCE = DH
 TWO52 = 2.0**52
 #: The low bits of a whole float64 from 2^52 to 2^53, which hold it less 2^52.
 LOW_BITS = np.uint64(TWO52 - 1)
@@ -64,22 +72,65 @@ def _nearest(h, shape, lookup):
     return lambda h, shape, lookup: np.ceil(h - 0.5)
 
 
-def is_dark(dh, dk, dl, shape):
+#: Spots that depend on one number alone: that number, and what it gives.
+RADIAL = {
+    params.RoundSpot: (reduced.round_distance, reduced.round_at),
+    params.GaussSpot: (reduced.metric_distance, reduced.gauss_at),
+    params.TophatSpot: (reduced.metric_distance, reduced.tophat_at),
+}
+
+
+def keep_distance(scratch, i, dh, dk, dl, shape):
+    """Fill in what the spot of a pixel depends on."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(keep_distance, jit_options=LANE_OPTIONS, inline="always")
+def _keep_distance(scratch, i, dh, dk, dl, shape):
+    if shape.instance_class in RADIAL:
+        distance, _ = RADIAL[shape.instance_class]
+
+        def one_number(scratch, i, dh, dk, dl, shape):
+            scratch[DISTANCE + i] = distance(dh, dk, dl, shape)
+
+        return one_number
+
+    def three_numbers(scratch, i, dh, dk, dl, shape):
+        scratch[DH + i] = dh
+        scratch[DK + i] = dk
+        scratch[DL + i] = dl
+
+    return three_numbers
+
+
+def kept_spot(scratch, i, shape):
+    """Return F_latt^2, up to a constant factor, of a pixel."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(kept_spot, jit_options=LANE_OPTIONS, inline="always")
+def _kept_spot(scratch, i, shape):
+    if shape.instance_class in RADIAL:
+        _, formula = RADIAL[shape.instance_class]
+        return lambda scratch, i, shape: formula(scratch[DISTANCE + i], shape)
+    formula = SPOTS[shape.instance_class]
+    return lambda scratch, i, shape: formula(
+        scratch[DH + i], scratch[DK + i], scratch[DL + i], shape
+    )
+
+
+def is_dark(scratch, i, shape):
     """Return whether F_latt itself, not only its square, is exactly 0."""
     raise NotImplementedError("compiled code only")
 
 
 @overload(is_dark, jit_options=LANE_OPTIONS, inline="always")
-def _is_dark(dh, dk, dl, shape):
+def _is_dark(scratch, i, shape):
     if shape.instance_class is params.GaussSpot:
-        return lambda dh, dk, dl, shape: (
-            reduced.distance_sqr(dh, dk, dl, shape.metric) > shape.dark
-        )
+        return lambda scratch, i, shape: scratch[DISTANCE + i] > shape.dark
     if shape.instance_class is params.TophatSpot:
-        return lambda dh, dk, dl, shape: (
-            reduced.distance_sqr(dh, dk, dl, shape.metric) >= shape.cut
-        )
-    return lambda dh, dk, dl, shape: False
+        return lambda scratch, i, shape: scratch[DISTANCE + i] >= shape.cut
+    return lambda scratch, i, shape: False
 
 
 @lanes_inline
@@ -99,6 +150,49 @@ def element_at(place):
     No conversion: vectors of 64-bit whole numbers have none before AVX-512.
     """
     return bits_of_float64(place) & LOW_BITS
+
+
+@lanes
+def fill_distances(sx, sy, sz, scratch, n, cell, shape, lookup):
+    """Fill in how far each pixel is from a lattice point of one orientation.
+
+    Parameters
+    ----------
+    sx, sy, sz, scratch, n
+        As in `add_terms`.
+    cell
+        a, b, c, m: nine numbers.
+    shape, lookup
+        Named tuples of `params`.
+    """
+    vector_loop()
+    ax, ay, az, bx, by, bz, cx, cy, cz = cell
+    for i in range(n):
+        h = ax * sx[i] + ay * sy[i] + az * sz[i]
+        k = bx * sx[i] + by * sy[i] + bz * sz[i]
+        l = cx * sx[i] + cy * sy[i] + cz * sz[i]
+        dh = h - nearest(h, shape, lookup)
+        dk = k - nearest(k, shape, lookup)
+        dl = l - nearest(l, shape, lookup)
+        keep_distance(scratch, i, dh, dk, dl, shape)
+
+
+@lanes
+def add_spots(scratch, n, shape, total):
+    """Add F_latt^2."""
+    vector_loop()
+    for i in range(n):
+        total[i] += kept_spot(scratch, i, shape)
+
+
+@lanes
+def multiply_spots(scratch, n, shape, factor, water, weight, total):
+    """Add the terms and multiply the running sum; see `multiply_terms`."""
+    vector_loop()
+    for i in range(n):
+        term = kept_spot(scratch, i, shape) * factor
+        skipped = is_dark(scratch, i, shape) and not water
+        total[i] = total[i] if skipped else (total[i] + term) * weight[i]
 
 
 def add_terms(
@@ -154,18 +248,10 @@ def add_terms(
     int
         Nothing of interest.
     """
-    vector_loop()
     form, find = shape[0], lookup[0]
     for m in range(orientations):
-        ax, ay, az, bx, by, bz, cx, cy, cz = cell_at(cells, m)
-        for i in range(n):
-            h = ax * sx[i] + ay * sy[i] + az * sz[i]
-            k = bx * sx[i] + by * sy[i] + bz * sz[i]
-            l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-            dh = h - nearest(h, form, find)
-            dk = k - nearest(k, form, find)
-            dl = l - nearest(l, form, find)
-            total[i] += spot(dh, dk, dl, form)
+        fill_distances(sx, sy, sz, scratch, n, cell_at(cells, m), form, find)
+        add_spots(scratch, n, form, total)
     return 0
 
 
@@ -193,18 +279,8 @@ def multiply_terms(
     again by every later one. A term whose F_latt is 0 is skipped together with
     its multiplication, unless there is water. Arguments as in `add_terms`.
     """
-    vector_loop()
     form, find = shape[0], lookup[0]
     for m in range(orientations):
-        ax, ay, az, bx, by, bz, cx, cy, cz = cell_at(cells, m)
-        for i in range(n):
-            h = ax * sx[i] + ay * sy[i] + az * sz[i]
-            k = bx * sx[i] + by * sy[i] + bz * sz[i]
-            l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-            dh = h - nearest(h, form, find)
-            dk = k - nearest(k, form, find)
-            dl = l - nearest(l, form, find)
-            term = spot(dh, dk, dl, form) * factor
-            skipped = is_dark(dh, dk, dl, form) and not water
-            total[i] = total[i] if skipped else (total[i] + term) * weight[i]
+        fill_distances(sx, sy, sz, scratch, n, cell_at(cells, m), form, find)
+        multiply_spots(scratch, n, form, factor, water, weight, total)
     return 0

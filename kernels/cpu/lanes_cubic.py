@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Tricubic interpolation of F for a tile of pixels; formulas as in `structure_factor`.
 
-Two loops per orientation: where each pixel reads, with pixels as lanes; then the
-64 reads and their weights, with the points of the list as lanes.
+Short loops per orientation: indices, F_latt^2, where each pixel reads, with pixels as
+lanes; then the 64 reads and their weights, with the points of the list as lanes.
 """
 
 import numpy as np
@@ -11,13 +11,15 @@ from numba.extending import overload
 from .. import params
 from ..jit import LANE_OPTIONS, lanes, lanes_inline
 from .intrinsics import vector_loop, weighted_cube
-from .lanes import TILE, TWO52, cell_at, element_at, is_dark, nearest, spot
+from .lanes import TILE, TWO52, cell_at, element_at, keep_distance, nearest
+from .lanes_listed import PLACE, SKIP, TERM, fill_terms
 
 #: So close to the edge of the list the scalar formula decides who is outside: an index
 #: is rounded differently there. More than the rounding of any index up to 10^6.
 DOUBT = 2.0**-30
-# Places of the rows of scratch.
-TERM, TH, TK, TL, PLACE = (row * TILE for row in range(5))
+# Places of the rows of scratch, after those of lists: the indices, and then the
+# positions between points.
+TH, TK, TL = (row * TILE for row in range(4, 7))
 
 
 def doubt(lookup):
@@ -132,34 +134,47 @@ def _some_nearest(fell, n, lookup):
 
 
 @lanes
-def cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, shape, lookup, water):
+def fill_indices(sx, sy, sz, scratch, n, cell, shape, lookup):
+    """Fill in the indices and the distances; arguments as in `lanes.fill_distances`."""
+    vector_loop()
+    ax, ay, az, bx, by, bz, cx, cy, cz = cell
+    for i in range(n):
+        h = ax * sx[i] + ay * sy[i] + az * sz[i]
+        k = bx * sx[i] + by * sy[i] + bz * sz[i]
+        l = cx * sx[i] + cy * sy[i] + cz * sz[i]
+        dh = h - nearest(h, shape, lookup)
+        dk = k - nearest(k, shape, lookup)
+        dl = l - nearest(l, shape, lookup)
+        keep_distance(scratch, i, dh, dk, dl, shape)
+        scratch[TH + i] = h
+        scratch[TK + i] = k
+        scratch[TL + i] = l
+
+
+@lanes
+def cubic_places(total, keep, fell, scratch, n, shape, lookup, water):
     """Fill in where one orientation reads; mark pixels that fall out.
 
     Parameters
     ----------
-    sx, sy, sz, total, keep, fell, scratch, n, water
-        As in `lanes.add_terms`. Scratch is filled with F_latt^2, the position
-        between points along h, k, l, and the first of the 64 elements, plus 2^52.
-    cell
-        a, b, c, m: nine numbers.
+    total, keep, fell, scratch, n, water
+        As in `lanes.add_terms`. Scratch has indices, F_latt^2, and which are dark; it
+        is filled with F_latt^2, the position between points along h, k, l, and the
+        first of the 64 elements, plus 2^52.
     shape, lookup
         See `lanes`; the lookup is a `CubicF` or a `CubicElseNearestF` of at least 4
         points each way.
     """
     vector_loop()
-    ax, ay, az, bx, by, bz, cx, cy, cz = cell
     h_min, k_min, l_min = lookup.h_min, lookup.k_min, lookup.l_min
     h_range, k_range, l_range = lookup.h_range, lookup.k_range, lookup.l_range
     h_stride = k_range * l_range
     edge = doubt(lookup)
     for i in range(n):
-        h = ax * sx[i] + ay * sy[i] + az * sz[i]
-        k = bx * sx[i] + by * sy[i] + bz * sz[i]
-        l = cx * sx[i] + cy * sy[i] + cz * sz[i]
+        h, k, l = scratch[TH + i], scratch[TK + i], scratch[TL + i]
         h0 = nearest(h, shape, lookup)
         k0 = nearest(k, shape, lookup)
         l0 = nearest(l, shape, lookup)
-        dh, dk, dl = h - h0, k - k0, l - l0
         inside = (
             (h - h_min + (3.0 + edge) <= h_range)
             & (h - (2.0 + edge) >= h_min)
@@ -168,14 +183,14 @@ def cubic_places(sx, sy, sz, total, keep, fell, scratch, n, cell, shape, lookup,
             & (l - l_min + (3.0 + edge) <= l_range)
             & (l - (2.0 + edge) >= l_min)
         )
-        dark = is_dark(dh, dk, dl, shape) and not water
+        dark = (scratch[SKIP + i] != 0.0) and not water
         fallen = 1.0 if (keep[i] != 0.0) & (not dark) & (not inside) else 0.0
         fell[i] = has_fallen(fell[i], fallen, lookup)
-        term = spot(dh, dk, dl, shape)
         x = fallback(h, h0, h_min, h_range, lookup)
         y = fallback(k, k0, k_min, k_range, lookup)
         z = fallback(l, l0, l_min, l_range, lookup)
         listed = inside | ((x == h0) & (y == k0) & (z == l0))
+        term = scratch[TERM + i]
         scratch[TERM + i] = term_of_list(total, i, term, listed, lookup)
         x = h if inside else x
         y = k if inside else y
@@ -234,14 +249,13 @@ def add_cubic(
     for m in range(orientations):
         cell = cell_at(cells, m)
         # Only tiles at the edge of the list pay for the nearest F.
-        all_in = within(find)
-        cubic_places(
-            sx, sy, sz, total, keep, fell, scratch, n, cell, form, all_in, water
-        )
+        fill_indices(sx, sy, sz, scratch, n, cell, form, find)
+        fill_terms(scratch, n, form, True)
+        cubic_places(total, keep, fell, scratch, n, form, within(find), water)
         if some_nearest(fell, n, find):
-            cubic_places(
-                sx, sy, sz, total, keep, fell, scratch, n, cell, form, find, water
-            )
+            fill_indices(sx, sy, sz, scratch, n, cell, form, find)
+            fill_terms(scratch, n, form, True)
+            cubic_places(total, keep, fell, scratch, n, form, find, water)
         for i in range(n):
             F = weighted_cube(
                 table,

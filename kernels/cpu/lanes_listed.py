@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: MIT
 """Loops over a tile of pixels with a list of F, one pixel per vector lane.
 
-Three short loops per orientation, over rows that stay in the L1 cache: F_latt^2 and
-where F is (vectors), reading F (one load per pixel, or gathers), multiplying and
-adding (vectors). In a single loop the reads decide: LLVM takes vectors for everything
-where it thinks that gathers are cheap, and for nothing where it does not.
+Four short loops per orientation, over rows that stay in the L1 cache: how far a pixel
+is from a lattice point and where F is (vectors), F_latt^2 (vectors), reading F (one
+load per pixel, or gathers), multiplying and adding (vectors). In a single loop the
+reads decide: LLVM takes vectors for everything where it thinks that gathers are cheap,
+and for nothing where it does not.
 """
 
 from ..jit import lanes, lanes_inline
 from .intrinsics import vector_loop
-from .lanes import TILE, cell_at, element_at, is_dark, nearest, spot
+from .lanes import (
+    TILE,
+    cell_at,
+    element_at,
+    is_dark,
+    keep_distance,
+    kept_spot,
+    nearest,
+)
 
-# Places of the rows of scratch.
-TERM, PLACE, F_CELL, SKIP = (row * TILE for row in range(4))
+# Places of the rows of scratch. The first three stand where distances stood before.
+TERM, F_CELL, SKIP, PLACE = (row * TILE for row in range(4))
 
 
 @lanes_inline
@@ -30,19 +39,13 @@ def place_in_table(h, k, l, lookup):
 
 
 @lanes
-def fill_terms(sx, sy, sz, scratch, n, cell, shape, lookup, running):
-    """Fill in F_latt^2 and the place of F for one orientation.
+def fill_places(sx, sy, sz, scratch, n, cell, shape, lookup):
+    """Fill in the distances and the place of F for one orientation.
 
     Parameters
     ----------
-    sx, sy, sz, scratch, n
-        As in `lanes.add_terms`.
-    cell
-        a, b, c, m: nine numbers.
-    shape, lookup
-        See `lanes`; the lookup is a `TableF`.
-    running
-        True fills in also where F_latt is 0; else None.
+    sx, sy, sz, scratch, n, cell, shape, lookup
+        As in `lanes.fill_distances`; the lookup is a `TableF`.
     """
     vector_loop()
     ax, ay, az, bx, by, bz, cx, cy, cz = cell
@@ -53,11 +56,19 @@ def fill_terms(sx, sy, sz, scratch, n, cell, shape, lookup, running):
         h0 = nearest(h, shape, lookup)
         k0 = nearest(k, shape, lookup)
         l0 = nearest(l, shape, lookup)
-        scratch[TERM + i] = spot(h - h0, k - k0, l - l0, shape)
+        keep_distance(scratch, i, h - h0, k - k0, l - l0, shape)
         scratch[PLACE + i] = place_in_table(h0, k0, l0, lookup)
+
+
+@lanes
+def fill_terms(scratch, n, shape, running):
+    """Fill in F_latt^2; if `running` is not None, also where F_latt is 0."""
+    vector_loop()
+    for i in range(n):
+        term = kept_spot(scratch, i, shape)
         if running is not None:
-            dark = is_dark(h - h0, k - k0, l - l0, shape)
-            scratch[SKIP + i] = 1.0 if dark else 0.0
+            scratch[SKIP + i] = 1.0 if is_dark(scratch, i, shape) else 0.0
+        scratch[TERM + i] = term
 
 
 @lanes
@@ -114,8 +125,8 @@ def add_listed_terms(
     """Add the terms of every orientation; see `lanes.add_terms`."""
     form, find = shape[0], lookup[0]
     for m in range(orientations):
-        cell = cell_at(cells, m)
-        fill_terms(sx, sy, sz, scratch, n, cell, form, find, None)
+        fill_places(sx, sy, sz, scratch, n, cell_at(cells, m), form, find)
+        fill_terms(scratch, n, form, None)
         read_F(scratch, n, table)
         add_products(scratch, n, find, total)
     return 0
@@ -142,8 +153,8 @@ def multiply_listed_terms(
     """Add every term and multiply the running sum; see `lanes.multiply_terms`."""
     form, find = shape[0], lookup[0]
     for m in range(orientations):
-        cell = cell_at(cells, m)
-        fill_terms(sx, sy, sz, scratch, n, cell, form, find, True)
+        fill_places(sx, sy, sz, scratch, n, cell_at(cells, m), form, find)
+        fill_terms(scratch, n, form, True)
         read_F(scratch, n, table)
         multiply_products(scratch, n, find, factor, water, weight, total)
     return 0

@@ -12,7 +12,7 @@ from numba.extending import overload
 from ..jit import LANE_OPTIONS, lanes, lanes_inline
 from .intrinsics import bits_of_float64, float32_of_bits, vector_loop
 from .lanes import cell_at, element_at
-from .lanes_listed import PLACE, TERM, fill_terms
+from .lanes_listed import PLACE, TERM, fill_places, fill_terms
 
 SHIFT = np.uint64(32)
 
@@ -94,7 +94,7 @@ def add_spectral_terms(
     """
     form, find = shape[0], lookup[0]
     for m in range(orientations):
-        cell = cell_at(cells, m)
-        fill_terms(sx, sy, sz, scratch, n, cell, form, find, None)
+        fill_places(sx, sy, sz, scratch, n, cell_at(cells, m), form, find)
+        fill_terms(scratch, n, form, None)
         add_products(scratch, n, find, table, total)
     return 0

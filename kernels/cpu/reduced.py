@@ -135,24 +135,47 @@ def distance_sqr(dh, dk, dl, metric):
 
 
 @lanes_inline
-def gauss(dh, dk, dl, shape):
+def metric_distance(dh, dk, dl, shape):
+    """Return the number that a Gaussian or a top-hat spot depends on."""
+    return distance_sqr(dh, dk, dl, shape.metric)
+
+
+@lanes_inline
+def gauss_at(distance, shape):
     """Gaussian spot: 2^(-distance), never below 2^-1000."""
-    return exp2(max(-distance_sqr(dh, dk, dl, shape.metric), -1000.0))
+    return exp2(max(-distance, -1000.0))
+
+
+@lanes_inline
+def gauss(dh, dk, dl, shape):
+    """Gaussian spot; see `gauss_at`."""
+    return gauss_at(metric_distance(dh, dk, dl, shape), shape)
+
+
+@lanes_inline
+def tophat_at(distance, shape):
+    """Top-hat spot: 1 inside the radius, else 0."""
+    return 1.0 if distance < shape.cut else 0.0
 
 
 @lanes_inline
 def tophat(dh, dk, dl, shape):
-    """Top-hat spot: 1 inside the radius, else 0."""
-    return 1.0 if distance_sqr(dh, dk, dl, shape.metric) < shape.cut else 0.0
+    """Top-hat spot; see `tophat_at`."""
+    return tophat_at(metric_distance(dh, dk, dl, shape), shape)
 
 
 @lanes_inline
-def round_spot(dh, dk, dl, shape):
-    """Sphere: sinc3(pi sqrt(fudge) |N d|)^2; a series near the middle."""
+def round_distance(dh, dk, dl, shape):
+    """Return the number that a round spot depends on."""
     u = shape.Na * dh
     v = shape.Nb * dk
     w = shape.Nc * dl
-    q = u * u + (v * v + w * w) + TINY
+    return u * u + (v * v + w * w) + TINY
+
+
+@lanes_inline
+def round_at(q, shape):
+    """Sphere: sinc3(pi sqrt(fudge) |N d|)^2; a series near the middle."""
     x = math.sqrt(q)
     r = x - round_even(x)
     # sin and cos of pi x and of the reduced r differ by the same sign.
@@ -163,3 +186,9 @@ def round_spot(dh, dk, dl, shape):
     series = (series * z + 1.0 / 280.0) * z - 0.1
     series = series * z + 1.0
     return series * series if z < 0.06 else closed
+
+
+@lanes_inline
+def round_spot(dh, dk, dl, shape):
+    """Sphere; see `round_at`."""
+    return round_at(round_distance(dh, dk, dl, shape), shape)
