@@ -355,6 +355,14 @@ def test_bad_fprime_file(iron, tmp_path, name):
         )
 
 
+@pytest.mark.parametrize("dmin", [1e-9, 1e-300])
+def test_endless_resolution_is_refused(dmin, tmp_path):
+    path = tmp_path / "a.pdb"
+    path.write_text(CELL + ATOM)
+    with pytest.raises(FileError, match="GB of memory"):
+        structure_factors_from_model(path, dmin)
+
+
 def test_huge_cell_is_refused(tmp_path):
     path = tmp_path / "a.pdb"
     path.write_text(CELL.replace("50.000", "9000.0") + ATOM)

@@ -182,6 +182,7 @@ def test_preset_on_the_command_line(tmp_path):
         ("-gain 0", "the gain must be a finite number of ADU/photon greater than 0"),
         ("-bits 8", "an image's integers have 16 or 32 bits"),
         ("-psf box", "the point spread must be gauss or fiber or none"),
+        ("-psf fiber -psf_radius 2049", "larger than the image of 1024 x 1024 pixels"),
         ("-psf gauss -psf_fwhm 1e9", "wider than the image of 1024 x 1024 pixels"),
         ("-background water -1", "the thickness must be a finite number of mm"),
         ("-background beer 1", "cannot read stol file beer: there is no such file"),

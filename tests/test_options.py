@@ -436,7 +436,7 @@ adc | -1e99 0 1e99 | inf nan
 fdet_vector:0 sdet_vector:1 odet_vector:2 beam_vector:0 | -1 0 1 | inf nan
 polar_vector:1 spindle_axis:2 twotheta_axis:0 | -1 0 1 | inf nan
 pix0_vector:0 pix0_vector_mm:2 | -1 0 1 | inf nan
-frames random_orientations frames_per_file | 1 2147483647 | 0 1.5 nan
+frames random_orientations frames_per_file | 1 10000000 | 0 10000001 1.5 nan
 workers | 1 4096 | 0 4097 1.5 nan
 """
 EDGE_CASES = [
@@ -542,6 +542,15 @@ CHANGES_NOTHING = re.compile(r"-(\w+) changes nothing .*")
 @pytest.mark.parametrize(
     "line, warning",
     [
+        *(
+            (
+                f"-{line}",
+                f"-{line.split()[0]} changes nothing without -frames, -frame_table, "
+                "-random_orientations, -nxfile, -cbffile, -truthfile, -truth_images or "
+                "-xdsfile",
+            )
+            for line in ("workers 2", "resume", "executor pool", "frames_per_file 3")
+        ),
         ("-trace_format jsonl", "-trace_format changes nothing without -trace_pixel"),
         ("-trace_format jsonl -trace_pixel 1 1", None),
         (

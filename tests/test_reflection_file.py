@@ -369,6 +369,27 @@ def test_limit_beyond_the_file(tmp_path):
         read_mtz(path, dmin_A=9.0)
 
 
+@pytest.mark.parametrize("start", [b"MTZ ", b"data_x\n"])
+def test_a_file_larger_than_any_is_not_read(start, tmp_path):
+    path = tmp_path / "a.mtz"
+    path.write_bytes(start)
+    with path.open("ab") as stream:
+        stream.truncate(4 << 30)  # of holes
+    with pytest.raises(FileError, match="larger than 1073.74 MB"):
+        read_mtz(path)
+
+
+def test_a_cut_file_is_said_in_words(tmp_path):
+    path = tmp_path / "a.mtz"
+    write_mtz(path, (20, 25, 30, 90, 90, 90), "P 1", [[1, 0, 0]], [("F", "F", [1.0])])
+    with path.open("r+b") as stream:
+        stream.seek(4)
+        stream.write((1 << 30).to_bytes(4, "little"))  # where the header is
+    with pytest.raises(FileError, match="not a readable MTZ file") as caught:
+        read_mtz(path)
+    assert "::" not in str(caught.value)
+
+
 def test_huge_box_is_refused(tmp_path):
     path = tmp_path / "a.mtz"
     rows = [[1, 0, 0], [100000, 0, 0]]

@@ -204,6 +204,18 @@ BAD_LINES = {
 }
 
 
+@pytest.mark.parametrize("option", ["nxfile", "truthfile", "cbffile", "floatfile"])
+def test_a_series_leaves_devices_alone(option, tmp_path):
+    """Its files are moved into place: root would replace the device."""
+    (tmp_path / "name_1").symlink_to("/dev/null")
+    name = "name_1" if option in ("nxfile", "truthfile") else "name_#"
+    ran = nbsim(tmp_path, f"{STILL} -frames 1 -seed 1 -workers 1 -{option} {name}")
+    assert ran.returncode == 1, ran.stderr
+    assert f"-{option} name_1 is no file: a series is written in parts" in ran.stderr
+    assert os.stat("/dev/null").st_mode & 0o170000 == 0o020000
+    assert [path.name for path in tmp_path.iterdir()] == ["name_1"]
+
+
 @pytest.mark.parametrize("more", BAD_LINES)
 def test_bad_lines_are_one_sentence_and_status_2(more, tmp_path):
     (tmp_path / "t.csv").write_text("mosaic\n0.1\n0.2\n")

@@ -12,7 +12,8 @@ import numpy as np
 from ..errors import FileError, UsageError
 from ..formats.files import read_bytes
 from ..options import parse
-from ..options.command_line import MAKES_SERIES, read_command_line
+from ..options.command_line import read_command_line
+from ..options.groups.series import MAKES_SERIES
 from ..simulation import Simulation
 from .outputs import make_images, outputs_to_write, write_all
 from .program import check_device

@@ -12,7 +12,8 @@ import numpy as np
 from ..backends import device
 from ..backends.protocol import Result
 from ..errors import UsageError
-from ..options.command_line import MAKES_SERIES, CommandLine, read_command_line
+from ..options.command_line import CommandLine, read_command_line
+from ..options.groups.series import MAKES_SERIES
 from ..simulation import Simulation
 from . import report
 from .dark import image_warning

@@ -158,8 +158,10 @@ def check_memory(path: str | os.PathLike, needed: float, what: str) -> None:
     """
     available = available_memory()
     if needed > available:
+        # A whole number may be larger than any float.
+        gigabytes = f"{needed / 1e9:.3g}" if needed < 1e300 else "more than 1e+291"
         raise FileError(
-            f"{path}: {what} need {needed / 1e9:.3g} GB of memory, "
+            f"{path}: {what} need {gigabytes} GB of memory, "
             f"{available / 1e9:.3g} GB are available"
         )
 

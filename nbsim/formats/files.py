@@ -83,6 +83,22 @@ def read_bytes(path: str | os.PathLike, what: str, most: int = LARGEST_TEXT) -> 
     return content
 
 
+def check_size(path: str | os.PathLike, what: str, most: int) -> None:
+    """Refuse a file that a library would read whole into memory, before it does.
+
+    Raises
+    ------
+    FileError
+        If it is missing, or larger than `most` bytes.
+    """
+    with open_input(path, what) as stream:
+        size = os.fstat(stream.fileno()).st_size
+    if size > most:
+        raise FileError(
+            f"{what} {path} is larger than {most / 1e6:g} MB, more than any such file"
+        )
+
+
 def check_writable(path: str | os.PathLike) -> None:
     """Check that a file can be created or replaced, without touching it.
 
@@ -92,7 +108,7 @@ def check_writable(path: str | os.PathLike) -> None:
         The same that `replace_when_complete` would raise.
     """
     try:
-        if _is_stream(path):
+        if is_stream(path):
             return
         target = os.path.realpath(path)
         _existing_mode(target)
@@ -106,7 +122,7 @@ def check_writable(path: str | os.PathLike) -> None:
 
 def same_place(first: str | os.PathLike, second: str | os.PathLike) -> bool:
     """Whether two names stand for one file; devices and streams may be shared."""
-    if _is_stream(first) or _is_stream(second):
+    if is_stream(first) or is_stream(second):
         return False
     return os.path.realpath(first) == os.path.realpath(second)
 
@@ -131,7 +147,7 @@ def replace_when_complete(path: str | os.PathLike | BinaryIO) -> Iterator[Binary
         yield path
         return
     try:
-        if _is_stream(path):
+        if is_stream(path):
             with open(path, "wb") as stream:
                 yield stream
         else:
@@ -185,7 +201,8 @@ def _existing_mode(target: str) -> int | None:
     return stat.S_IMODE(os.stat(target).st_mode)
 
 
-def _is_stream(path: str | os.PathLike) -> bool:
+def is_stream(path: str | os.PathLike) -> bool:
+    """Return whether a name is a device or a pipe, such as /dev/null."""
     if os.path.abspath(path).startswith(_STREAMS):
         return True
     try:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import FileError
 from ..optional import library
-from .files import open_input
-from .reflections import Column, Reflections, choose, reflections
+from .files import check_size, open_input
+from .reflections import LARGEST, Column, Reflections, choose, reflections
 
 MAGIC = b"MTZ "
 #: Types of the index columns.
@@ -48,10 +48,13 @@ def read_columns(path: str | os.PathLike, label: str | None = None) -> Reflectio
         Without gemmi.
     """
     gemmi = library("gemmi", "xtal", f"{path}: an MTZ file")
+    check_size(path, "reflection file", LARGEST)
     try:
         mtz = gemmi.read_mtz_file(os.fspath(path))
     except (RuntimeError, ValueError) as error:
-        raise FileError(f"{path} is not a readable MTZ file: {error}") from error
+        # A name of C++'s library stands for sizes that the file does not have.
+        reason = "it is cut off" if "::" in str(error) else error
+        raise FileError(f"{path} is not a readable MTZ file: {reason}") from error
     if mtz.batches:
         raise FileError(
             f"{path} is not merged ({len(mtz.batches)} batches): merge it first"

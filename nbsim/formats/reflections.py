@@ -14,6 +14,8 @@ from ..errors import FileError
 
 #: Column types of the MTZ format that amplitudes can come from, best first, and
 #: what they hold: amplitudes of F(+) or F(-), amplitudes, intensities of both.
+#: Larger files hold no merged reflections of one crystal, bytes.
+LARGEST = 1 << 30
 USABLE = {"G": "F(+), F(-)", "F": "F", "K": "I(+), I(-)", "J": "I"}
 INTENSITIES = ("K", "J")
 #: How the name of a mate is made from that of a Bijvoet pair's first column.

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import FileError
 from ..optional import library
-from .reflections import Column, Reflections, choose, reflections
+from .files import check_size
+from .reflections import LARGEST, Column, Reflections, choose, reflections
 
 #: Types of MTZ columns for tags that measured values have.
 MEASURED = {
@@ -50,6 +51,7 @@ def read_columns(path: str | os.PathLike, label: str | None = None) -> Reflectio
         Without gemmi.
     """
     gemmi = library("gemmi", "xtal", f"{path}: a file of reflections")
+    check_size(path, "reflection file", LARGEST)
     try:
         blocks = gemmi.as_refln_blocks(gemmi.cif.read(os.fspath(path)))
     except (RuntimeError, ValueError) as error:

@@ -100,6 +100,11 @@ def apply_psf(
     pixel = validate.number("pixel_mm", pixel_mm, "mm", low=0.0, open_low=True)
     radius = validate.integer("radius_pixels", radius_pixels, low=0)
     fwhm_pixels = width_in_pixels(fwhm, pixel, image.shape)
+    if radius > sum(image.shape):
+        raise ValueError(
+            f"psf_radius {radius} pixels: larger than the image of {image.shape[1]} x "
+            f"{image.shape[0]} pixels; 0 does not cut the point spread off"
+        )
     if not np.isfinite(image).all():
         raise ValueError("the float image has pixels that are not finite")
     if fwhm_pixels == 0.0:

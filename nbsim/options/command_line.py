@@ -92,17 +92,6 @@ class CommandLine(Generic[Kind]):
     series: dict[str, Any]
 
 
-#: Options that make a command line a series, of one frame if nothing says how many.
-MAKES_SERIES = (
-    "frames",
-    "frame_table",
-    "random_orientations",
-    "nxfile",
-    "cbffile",
-    "truthfile",
-    "truth_images",
-    "xdsfile",
-)
 STOL_OPTIONS = ("stol", "4stol", "Q")
 
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import UsageError
-from ..formats.files import check_writable, same_place
+from ..errors import FileError, UsageError
+from ..formats.files import check_writable, is_stream, same_place
 from ..formats.nxmx import (
     VALUES,
     choose_compression,
@@ -236,6 +236,11 @@ class SeriesOutputs:
                         "its own"
                     )
             check_writable(path)
+            if is_stream(path):
+                raise FileError(
+                    f"-{option} {path} is no file: a series is written in parts and "
+                    "keeps a manifest beside them"
+                )
             seen.append((f"-{option}", path))
         check_writable(self.manifest)
         for option in ("nxfile", "truth_images", "truthfile"):

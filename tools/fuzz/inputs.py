@@ -89,7 +89,7 @@ TEXTS = {
     "good.stol": "0 2.5\n0.1 3.5\n0.5 1\n",
     "good.spectrum": "12398 1\n12400 2\n12410 0.5\n",
     "good.fprime": "7000 -1.5 3.2\n8000 -1.2 2.8\n9000 -0.8 2.1\n",
-    "good.csv": "misset_x,misset_y,misset_z,lambda,N\n1,2,3,1.1,9\n-1,-2,-3,1.2,7\n",
+    "good.csv": "N,lambda,phi\n9,1.1000,12.500\n7,1.20000,-3.500e1\n",
     "good.txt": "-floatfile a.bin -misset 1 2 3\n# none\nnbsim -floatfile b.bin\n",
     "good.geom": """; one panel
 photon_energy = 12400 eV

@@ -3,7 +3,13 @@
 
 from ..schema import Argument, Bounds, choice, file, group, number, option
 
-_MANY = Bounds(whole=True, low=1)
+#: A frame has some hundred bytes in the tables and in the manifest.
+_MANY = Bounds(whole=True, low=1, high=10**7)
+#: Options that make a command line a series, of one frame if nothing says how many.
+MAKES_SERIES = (
+    *("frames", "frame_table", "random_orientations", "nxfile", "cbffile"),
+    *("truthfile", "truth_images", "xdsfile"),
+)
 
 OPTIONS = group(
     "Series",
@@ -79,6 +85,7 @@ OPTIONS = group(
         sets=("series", "frames_per_file"),
         default="100",
         prefixes=(),
+        needs=MAKES_SERIES,
         python="nbsim.write_series",
     ),
     option(
@@ -151,6 +158,7 @@ OPTIONS = group(
         sets=("series", "workers"),
         default="as many as processors and memory allow, or one per CUDA device",
         prefixes=(),
+        needs=MAKES_SERIES,
         python="nbsim.write_series",
     ),
     option(
@@ -161,6 +169,7 @@ OPTIONS = group(
         sets=("series", "executor"),
         default="pool",
         prefixes=(),
+        needs=MAKES_SERIES,
         python="nbsim.write_series",
     ),
     option(
@@ -180,6 +189,7 @@ OPTIONS = group(
         sets=("series", "resume"),
         value=True,
         prefixes=(),
+        needs=MAKES_SERIES,
         python="nbsim.write_series",
     ),
     option(
