@@ -3,7 +3,9 @@
 
 import dataclasses
 
+import h5py
 import numpy as np
+import nxmx
 import pytest
 
 import nbsim
@@ -15,9 +17,13 @@ from nbsim import (
     Goniometer,
     Panel,
     Sampling,
+    Series,
+    SeriesOutputs,
     Simulation,
     StructureFactors,
+    write_series,
 )
+from nbsim.resolve.frames import mcstas_rotation
 
 CENTRES = [(0.0, 0.0), (8.0, 0.0), (0.0, 9.0), (-7.0, 3.0), (2.0, -8.0)]
 
@@ -262,6 +268,36 @@ def test_light_does_not_spread_to_the_next_panel(model):
     assert not noise.pixels[0].any() and not noise.pixels[3:].any()
     if model == "physical":
         assert not noise.pixels[2].any()
+
+
+def test_nxmx_has_a_module_for_each_panel(tmp_path):
+    """The independent reader nxmx works out where each is, and its part of the data."""
+    origins = [(0, 0), (0, 40), (50, 3), (50, 33), (100, 0)]
+    several = simulation(Detector(panels=panels(origins=origins), pixel_size_mm=0.2))
+    made = Series(several, 2, seed=1)
+    path = str(tmp_path / "x.nxs")
+    write_series(made, SeriesOutputs(nxfile=path, compression="gzip"))
+    expected = several.detector.to_panels(made.counts(1))
+    R = mcstas_rotation(made.recording.geometry)
+    with h5py.File(path) as file:
+        detector = nxmx.NXmx(file).entries[0].instruments[0].detectors[0]
+        assert len(detector.modules) == 5
+        data, mask = file["entry/data/data"][1], detector.pixel_mask[()]
+        for number, module in enumerate(detector.modules):
+            fast, slow = module.fast_pixel_direction, module.slow_pixel_direction
+            chain = nxmx.get_dependency_chain(fast.depends_on)
+            corner = nxmx.get_cumulative_transformation(chain)[0, :3, 3]
+            panel = several.detector.panels[number]
+            wanted = R @ np.array(panel.pix0_vector_mm)
+            np.testing.assert_allclose(corner, wanted, atol=1e-9)
+            for found, axis in ((fast, panel.fdet_vector), (slow, panel.sdet_vector)):
+                np.testing.assert_allclose(found.vector, R @ np.array(axis), atol=1e-12)
+            (y, x), (height, width) = module.data_origin, module.data_size
+            assert (height, width) == (37, 29) and (y, x) == origins[number]
+            part = data[y : y + height, x : x + width]
+            assert np.array_equal(part, expected[number]) and part.any()
+            mask[y : y + height, x : x + width] += 1
+        assert (mask == 1).all()
 
 
 REFUSED = {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,24 +24,45 @@ def build_pixels(setup: Setup, roi: Roi) -> Pixels:
     width, height = xmax - xmin + 1, ymax - ymin + 1
     if setup.mask is None and _full_rows(setup):
         return Pixels(np.empty(0, np.int32), xmin, ymin, width, width * height)
-    active = np.concatenate([_active(setup, panel, roi) for panel in setup.panels])
+    boxes = tuple(_box(panel, roi) for panel in setup.panels)
+    fpixels = setup.image_shape[1]
+    if setup.mask is None:
+        active = _flat(boxes, fpixels)
+    else:
+        active = np.concatenate([_left(setup.mask, box) for box in boxes])
     if not len(active):
         # An empty list would mean "no mask"; rank 0 is then never asked for.
         return Pixels(np.zeros(1, np.int32), xmin, ymin, width, 0)
     return Pixels(active, xmin, ymin, width, len(active))
 
 
-def _active(setup: Setup, panel: PlacedPanel, roi: Roi) -> np.ndarray:
-    """Return int32 flat indices of the pixels of a panel that are rendered."""
-    part = panel.part_of(roi)
-    if part is None:
-        return np.empty(0, np.int32)
-    xmin, xmax, ymin, ymax = part
-    slow = slice(ymin + panel.slow, ymax + panel.slow + 1)
-    fast = slice(xmin + panel.fast, xmax + panel.fast + 1)
-    rows, columns = np.ogrid[slow, fast]
-    flat = (rows * setup.image_shape[1] + columns).astype(np.int32)
-    return flat.reshape(-1) if setup.mask is None else flat[setup.mask[slow, fast] != 0]
+def _box(panel: PlacedPanel, roi: Roi) -> Roi:
+    """Return first and last column and row of the image that roi and panel share.
+
+    None: the last is one before the first.
+    """
+    xmin, xmax, ymin, ymax = panel.part_of(roi) or (0, -1, 0, -1)
+    return xmin + panel.fast, xmax + panel.fast, ymin + panel.slow, ymax + panel.slow
+
+
+def _left(mask: np.ndarray, box: Roi) -> np.ndarray:
+    """Return int32 flat indices of the pixels of a box that a mask leaves."""
+    xmin, xmax, ymin, ymax = box
+    width = xmax - xmin + 1
+    kept = np.flatnonzero(mask[ymin : ymax + 1, xmin : xmax + 1])
+    flat = (kept // max(width, 1) + ymin) * mask.shape[1] + kept % max(width, 1) + xmin
+    return flat.astype(np.int32)
+
+
+@functools.lru_cache(maxsize=2)
+def _flat(boxes: tuple[Roi, ...], fpixels: int) -> np.ndarray:
+    """Return int32 flat indices of the pixels of boxes; kept for the next frame."""
+    parts = []
+    for xmin, xmax, ymin, ymax in boxes:
+        rows = np.arange(ymin, ymax + 1, dtype=np.int32)[:, None]
+        columns = np.arange(xmin, xmax + 1, dtype=np.int32)
+        parts.append((rows * np.int32(fpixels) + columns).reshape(-1))
+    return np.concatenate(parts)
 
 
 def _full_rows(setup: Setup) -> bool:

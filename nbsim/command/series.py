@@ -49,6 +49,12 @@ def make_series(command: CommandLine[Simulation]) -> None:
             output = dataclasses.replace(command.output, seed=seed)
             command = dataclasses.replace(command, output=output)
     series = series_of(command)
+    panels = len(series.recording.parts)
+    if outputs.xdsfile is not None and panels > 1:
+        raise ValueError(
+            f"-xdsfile {outputs.xdsfile}: the detector has {panels} panels, XDS.INP is "
+            "written for one; -nxfile holds them"
+        )
     for message in outputs.check(series.frames, command.inputs):
         note(message)
     for message in _warnings(series, outputs):
@@ -70,9 +76,11 @@ def _warnings(series: Series, outputs: SeriesOutputs) -> list[str]:
     messages = []
     lacking = cannot_hold(series.recording) if outputs.cbffile is not None else None
     if lacking is not None:
+        several = len(series.recording.parts) > 1
         messages.append(
             f"-cbffile {outputs.cbffile}: its header cannot hold this geometry "
-            f"({lacking}): readers will misplace spots; -nxfile and -xdsfile hold it"
+            f"({lacking}): readers will misplace spots; "
+            + ("-nxfile holds it" if several else "-nxfile and -xdsfile hold it")
         )
     return messages
 

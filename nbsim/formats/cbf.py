@@ -29,6 +29,8 @@ _STRAIGHT = 1e-6
 
 def cannot_hold(recording: Recording) -> str | None:
     """Say what the header of a miniCBF cannot express of a geometry; None: nothing."""
+    if len(recording.parts) > 1:
+        return f"the detector has {len(recording.parts)} panels"
     geometry = recording.geometry
     rotation = imgcif_rotation(geometry)
     expected = (

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..optional import library
 from ..resolve.frames import mcstas_rotation, nearest_point
+from ..resolve.panels import PlacedPanel
 from .recording import EPOCH, MASKED, SATURATION, Recording
 
 COMPRESSIONS = ("bslz4", "gzip", "none")
@@ -392,12 +393,34 @@ def _detector(instrument: Any, recording: Recording, dtype: np.dtype) -> None:
         "mm",
         ".",
     )
-    module = _group(detector, "module", "NXdetector_module")
-    _put(module, "data_origin", np.zeros(2, np.int64))
-    _put(module, "data_size", np.array([spixels, fpixels], np.int64))
+    for number, panel in enumerate(recording.parts):
+        name = "module" if len(recording.parts) == 1 else f"module_{number:03d}"
+        _module(detector, name, panel, rotation, distance * normal)
+
+
+def _module(
+    detector: Any,
+    name: str,
+    panel: PlacedPanel,
+    rotation: np.ndarray,
+    moved: np.ndarray,
+) -> None:
+    """Write a panel: its part of the image, and where that is.
+
+    Parameters
+    ----------
+    rotation
+        From nbsim's frame to the file's.
+    moved
+        What transformations/distance moves it by already, m.
+    """
+    geometry = panel.geometry
+    module = _group(detector, name, "NXdetector_module")
+    _put(module, "data_origin", np.array([panel.slow, panel.fast], np.int64))
+    _put(module, "data_size", np.array([geometry.spixels, geometry.fpixels], np.int64))
     _put(module, "data_stride", np.ones(2, np.int64))
     chain = "/entry/instrument/detector/"
-    offset = np.array(geometry.pix0_vector) - distance * normal
+    offset = np.array(geometry.pix0_vector) - moved
     length = float(np.linalg.norm(offset))
     # A translation of 0 may go anywhere.
     away = offset / length if length > _NOWHERE else np.array(geometry.fdet_vector)
@@ -410,16 +433,16 @@ def _detector(instrument: Any, recording: Recording, dtype: np.dtype) -> None:
         "mm",
         f"{chain}transformations/distance",
     )
-    for name, vector in (
+    for direction, vector in (
         ("fast_pixel_direction", geometry.fdet_vector),
         ("slow_pixel_direction", geometry.sdet_vector),
     ):
         _axis(
             module,
-            name,
-            pixel * 1000.0,
+            direction,
+            geometry.pixel_size * 1000.0,
             rotation @ np.array(vector),
             "translation",
             "mm",
-            f"{chain}module/module_offset",
+            f"{chain}{name}/module_offset",
         )

@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..model.models import Beam, Detector, Goniometer
-from ..model.panel import panel_fields
-from ..model.validate import Roi
+from ..model.panel import Panel, panel_fields
+from ..model.validate import Roi, Vector
 from .geometry import Geometry
 
 Place = Callable[[Detector, Beam, Goniometer], Geometry]
+#: Of the custom convention, where none is given.
+DEFAULT_BEAM = (1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -81,15 +84,37 @@ def placed_panels(
     sheet = detector.sheet
     if sheet is None:
         return (PlacedPanel(place(detector, beam, goniometer)),)
-    panels = []
-    bare = dataclasses.replace(detector, mask=None, dead=None)
-    for number, (panel, (slow, fast)) in enumerate(zip(sheet.panels, sheet.corners)):
+    vectors = beam.beam_vector, beam.polar_vector, goniometer.spindle_axis
+    geometries = _geometries(place, sheet.panels, detector.pixel_size_mm, *vectors)
+    return tuple(
+        PlacedPanel(geometry, slow, fast, panel.name)
+        for geometry, panel, (slow, fast) in zip(
+            geometries, sheet.panels, sheet.corners
+        )
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _geometries(
+    place: Place,
+    panels: tuple[Panel, ...],
+    pixel_size_mm: float,
+    beam_vector: Vector | None,
+    polar_vector: Vector | None,
+    spindle_axis: Vector | None,
+) -> tuple[Geometry, ...]:
+    """Return where panels are; kept, as the frames of a series have the same."""
+    beam = Beam(beam_vector=beam_vector, polar_vector=polar_vector)
+    goniometer = Goniometer(spindle_axis=spindle_axis)
+    towards = beam.beam_vector or DEFAULT_BEAM
+    geometries = []
+    for panel in panels:
         try:
-            geometry = place(one_panel(bare, number, beam), beam, goniometer)
+            alone = Detector(**panel_fields(panel, pixel_size_mm, towards))
+            geometries.append(place(alone, beam, goniometer))
         except ValueError as error:
             raise ValueError(f"panel {panel.name}: {error}") from error
-        panels.append(PlacedPanel(geometry, slow, fast, panel.name))
-    return tuple(panels)
+    return tuple(geometries)
 
 
 def one_panel(detector: Detector, number: int, beam: Beam) -> Detector:
@@ -100,9 +125,8 @@ def one_panel(detector: Detector, number: int, beam: Beam) -> Detector:
     assert detector.sheet is not None
     where = detector.sheet.slices[number]
     panel = detector.sheet.panels[number]
-    fields = panel_fields(
-        panel, detector.pixel_size_mm, beam.beam_vector or (1.0, 0.0, 0.0)
-    )
+    towards = beam.beam_vector or DEFAULT_BEAM
+    fields = panel_fields(panel, detector.pixel_size_mm, towards)
     return dataclasses.replace(
         detector,
         panels=None,
