@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..formats.nxmx import copy_chunks, frame_filters, require_hdf5
+from ..formats.nxmx import copy_chunks, frame_filters, frame_writer, require_hdf5
 from ..resolve.run import Setup
 from ..rows import in_pieces
 from ..simulation import Simulation
@@ -85,11 +85,12 @@ def truth_sink(
     h5py = require_hdf5(path)
     with h5py.File(path, "w") as file:
         sets = _datasets(file, task.count, shape)
+        writers = [frame_writer(sets[name], "gzip") for name in DATASETS]
 
         def put(at: int, shot: Exposure) -> None:
             indices, wavelengths = strongest(shot.frame.simulation, shot.photons)
-            for name, image in zip(DATASETS, (*indices, wavelengths)):
-                sets[name][at] = image
+            for write, image in zip(writers, (*indices, wavelengths)):
+                write(at, image)
 
         yield put
 
