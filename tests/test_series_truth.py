@@ -19,7 +19,7 @@ from nbsim import (
 from nbsim.resolve.frames import imgcif_rotation, xds_rotation
 from nbsim.series.predict import still_spots
 from nbsim.series.truth import series_spots
-from nbsim.tools.truth.compare import cell_of, compare
+from nbsim.tools.truth.compare import best_scale, cell_of, compare
 from nbsim.tools.truth.geometry import true_matrix
 from nbsim.tools.truth.main import main
 from nbsim.tools.truth.results import Result, rotation
@@ -200,6 +200,32 @@ def test_a_table_of_text_is_compared(truth, tmp_path, capsys):
     assert 0.5 < figures["mean z^2"] < 2.0
     assert set(digests(plots)) == {"intensities.png", "offsets.png"}
     assert "CC of intensities" in capsys.readouterr().out
+
+
+def test_reflections_too_broad_for_their_boxes_are_told_apart(truth):
+    """Near the spindle programs cut off most: it must not spoil scale and figures."""
+    content, _ = truth
+    hkl, place, intensity, sigma = found_table(content, (0, 0, 0))
+    whole = content["spots"]["partiality"] > 0.95
+    spots = {name: column[whole] for name, column in content["spots"].items()}
+    time = spots["photons"] / (spots["partiality"] * spots["F"] ** 2)
+    broad = time > 3.0 * np.median(time)
+    assert 3 <= broad.sum() < 0.1 * len(broad)
+    # They are the brightest ones, so that least squares would follow them.
+    intensity[broad] *= 0.2
+    result = Result(hkl=hkl, positions=place, intensity=intensity, sigma=sigma)
+    figures = compare(content, result).figures
+    assert figures["of these broad in phi, %"] == pytest.approx(100 * broad.mean())
+    assert figures["mean z^2"] > 10.0
+    assert 0.6 < figures["mean z^2, not broad"] < 1.6
+    assert figures["CC of intensities, not broad"] > figures["CC of intensities"]
+
+
+def test_the_scale_is_that_of_most_photons():
+    true = np.array([10.0, 20.0, 30.0, 1000.0, 500.0, 400.0])
+    found = np.array([5.0, 10.0, -4.0, 50.0, 250.0, 200.0])
+    assert best_scale(found, true) == pytest.approx(2.0)
+    assert best_scale(-found, true) == 7.5
 
 
 def test_an_xds_file_is_compared(truth, tmp_path, capsys):
