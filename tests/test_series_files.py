@@ -22,7 +22,7 @@ from nbsim import (
     write_series,
 )
 from nbsim.formats.cbf import cannot_hold, compress
-from nbsim.formats.nxmx import stored
+from nbsim.formats.nxmx import frame_writer, stored
 from nbsim.formats.recording import MASKED, SATURATION, Recording, numbered
 from nbsim.formats.xds_inp import xds_lines
 from nbsim.resolve.frames import imgcif_rotation, mcstas_rotation, xds_rotation
@@ -160,6 +160,33 @@ def test_compressions_hold_the_same_counts(compression, filters, tmp_path):
         assert filters in str(images._filters) or images.compression == filters
         for number in range(3):
             np.testing.assert_array_equal(images[number], made.counts(number))
+
+
+@pytest.mark.parametrize("kind", [np.uint32, np.float32, np.int16])
+def test_deflated_frames_are_those_of_the_filters_of_hdf5(kind, tmp_path):
+    """HDF5 undoes them; counts take no more room than with its own gzip 6."""
+    counts = np.random.default_rng(1).poisson(3.0, (300, 200))
+    counts[7, 9] = 2**15 - 1
+    frame = counts.astype(kind)
+    sizes = []
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for level in (4, 6):
+            images = file.create_dataset(
+                f"level {level}",
+                (2, *frame.shape),
+                kind,
+                chunks=(1, *frame.shape),
+                compression="gzip",
+                compression_opts=level,
+                shuffle=True,
+            )
+            write = frame_writer(images, "gzip") if level == 4 else images.__setitem__
+            write(1, frame)
+            np.testing.assert_array_equal(images[1], frame)
+            assert not images[0].any()
+            sizes.append(images.id.get_chunk_info_by_coord((1, 0, 0)).size)
+    if kind != np.float32:
+        assert sizes[0] <= sizes[1]
 
 
 def test_without_a_sensor_the_thickness_is_not_zero(tmp_path):

@@ -2,6 +2,7 @@
 """Runs of series: workers, restarts, faults, and the command line."""
 
 import concurrent.futures
+import errno
 import json
 import os
 import resource
@@ -17,6 +18,7 @@ import pytest
 from series_examples import STILL, WORDS, digests, series
 
 from nbsim import FileError, SeriesError, SeriesOutputs, Workers, write_series
+from nbsim.series import sinks
 from nbsim.series.executors import crew, fitting_workers
 from nbsim.series.outputs import Task, temporary
 from nbsim.series.schedule import RETRIES, Crew, run_tasks
@@ -189,6 +191,55 @@ def test_a_full_disk_in_hdf5(tmp_path):
     assert ran.returncode == 1, ran.stderr
     assert "cannot write" in ran.stderr and ran.stderr.count("\n") == 1
     assert not (tmp_path / "x.nxs").exists()
+
+
+def test_a_folder_that_is_full_in_the_middle(tmp_path, monkeypatch):
+    """Whole frames stay, nothing half written does, and -resume goes on."""
+    outputs = SeriesOutputs(cbffile=str(tmp_path / "x_#.cbf"))
+    real = sinks.write_cbf
+
+    def full(to, counts, recording, frame):
+        if frame >= 3:
+            Path(to).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(to, counts, recording, frame)
+
+    monkeypatch.setattr("nbsim.series.sinks.write_cbf", full)
+    one = Workers(count=1)
+    with pytest.raises(FileError, match="x_4.cbf: no space left on device"):
+        write_series(series(6), outputs, one)
+    names = [f"x_{n}.cbf" for n in (1, 2, 3)]
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["x.manifest.jsonl", *names]
+    monkeypatch.undo()
+    summary = write_series(series(6), outputs, one, resume=True)
+    assert (summary.made, summary.kept) == (3, 3)
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from series_examples import series, WORDS
+from nbsim import SeriesOutputs, write_series
+from nbsim import Workers
+made = series(int(sys.argv[2]), f"{WORDS} -detpixels 400 -fluence 1e26 -oversample 1")
+outputs = SeriesOutputs(nxfile="x.nxs", cbffile="x_###.cbf", tifffile="x.tif")
+write_series(made, outputs, Workers(count=1))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_frames(tmp_path):
+    """Floats and counts of the additional frames would take 80 MB."""
+    peaks = []
+    for frames in (6, 70):
+        folder = tmp_path / str(frames)
+        folder.mkdir()
+        words = [sys.executable, "-c", PEAK, str(Path(__file__).parent), str(frames)]
+        ran = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        peaks.append(int(ran.stdout))
+    assert peaks[1] - peaks[0] < 25_000, peaks  # KB
 
 
 BAD_LINES = {

@@ -92,6 +92,44 @@ def test_text_has_the_groups_and_values_of_the_json(show):
     assert "  pgmfile                      -" in lines
 
 
+def test_a_series_says_its_frames_files_and_workers(show):
+    words = f"{LINE} -osc 0.5 -frames 20 -seed 9 -nxfile x_master.h5 -compression none"
+    config = json.loads(
+        show(f"{words} -frames_per_file 8 -workers 3 -show_config json")
+    )
+    series = config["series"]
+    assert series["frames"] == 20 and series["osc_deg"] == 0.5
+    assert series["phi_deg"] == pytest.approx([5 + 0.5 * i for i in range(20)])
+    assert series["noise_seeds"] == list(range(9, 29))
+    assert series["tasks"] == 3 and series["frames_per_task"] == 8
+    assert series["nxfile"] == "x_master.h5" and series["cbffile"] is None
+    assert series["compression"] == "none" and series["manifest"] == "x.manifest.jsonl"
+    assert series["workers"] == 3 and series["executor"] == "pool"
+    # Not at the start as in C, and without C's own files.
+    assert config["goniometer"]["phi_steps_sampled_at"] == "middle"
+    assert config["output"]["intfile"] is None and config["output"]["floatfile"] is None
+    lines = show(f"{words} -show_config").splitlines()
+    assert "  phi_deg                      5 5.5 6 ... 14.5 (20 values)" in lines
+    assert "  noise_seeds                  9 10 11 ... 28 (20 values)" in lines
+
+
+def test_a_frame_table_says_phi_and_seed_of_each_row(show, tmp_path_factory):
+    table = tmp_path_factory.mktemp("table") / "t.csv"
+    table.write_text("phi,seed\n30,7\n10,8\n")
+    words = f"-cell 70 -default_F 1 -N 3 -osc 1 -cbffile x_#.cbf -frame_table {table}"
+    series = json.loads(show(f"{words} -show_config json"))["series"]
+    assert series["frames"] == 2 and series["frame_table"] == str(table)
+    assert series["phi_deg"] == [30, 10] and series["noise_seeds"] == [7, 8]
+    assert series["cbffile"] == "x_#.cbf" and series["compression"] is None
+
+
+def test_a_series_without_a_seed_does_not_say_one(show):
+    words = "-cell 70 -default_F 1 -N 3 -osc 1 -frames 2 -cbffile x_#.cbf"
+    config = json.loads(show(f"{words} -show_config json"))
+    assert config["series"]["noise_seeds"] is None
+    assert "series" not in json.loads(show("-cell 70 -default_F 1 -show_config json"))
+
+
 def test_values_of_a_text_are_readable(show):
     text = show("-cell 70 -default_F 1 -show_config text")
     assert "  curved                       no" in text.splitlines()

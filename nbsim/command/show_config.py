@@ -8,6 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
+from ..options.command_line import MAKES_SERIES
 from ..resolve.plain_data import Section, resolved_models
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Column of the values in the text.
 NAME_WIDTH = 28
+#: Longer lists are cut short there.
+MOST_ITEMS = 12
 
 
 def resolved_config(command: CommandLine[Simulation]) -> dict[str, Any]:
@@ -23,11 +26,19 @@ def resolved_config(command: CommandLine[Simulation]) -> dict[str, Any]:
 
     None stands for "not used" and "automatic", vectors are lists of three.
     """
-    return {
-        "run": _run(command),
-        **resolved_models(command.simulation, command.simulation.setup),
-        "output": _output(command),
+    models = resolved_models(command.simulation, command.simulation.setup)
+    if not any(name in command.given for name in MAKES_SERIES):
+        return {"run": _run(command), **models, "output": _output(command)}
+    from .series_config import series_section
+
+    section = series_section(command)
+    models["goniometer"]["phi_steps_sampled_at"] = section["phi_steps_sampled_at"]
+    # A series writes none of C's files by itself.
+    output = {
+        name: value if name in command.given or name == "adc_offset" else None
+        for name, value in _output(command).items()
     }
+    return {"run": _run(command), **models, "output": output, "series": section}
 
 
 def config_lines(command: CommandLine[Simulation], style: str) -> list[str]:
@@ -54,6 +65,8 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value + 0.0:.10g}"  # no -0
+    if isinstance(value, list) and len(value) > MOST_ITEMS:
+        return f"{_text(value[:3])} ... {_text(value[-1])} ({len(value)} values)"
     if isinstance(value, list):
         return " ".join(_text(item) for item in value) or "-"
     if isinstance(value, dict):

@@ -89,9 +89,7 @@ def frame_filters(compression: str) -> dict[str, Any]:
     return {}
 
 
-def frame_writer(
-    images: Any, compression: str
-) -> Callable[[int, np.ndarray], None]:
+def frame_writer(images: Any, compression: str) -> Callable[[int, np.ndarray], None]:
     """Return what puts the i-th frame into a data set of one frame a chunk."""
     if compression != "gzip":
         return images.__setitem__

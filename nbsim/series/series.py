@@ -164,6 +164,18 @@ class Series:
         place = self._place(number)
         return self.simulation.goniometer.phi_deg + place * self.osc_deg
 
+    def noise_seed(self, number: int) -> int:
+        """Return the seed of a frame's noise."""
+        assert self.seed is not None
+        own = self.rows[number].seed if self.rows else None
+        return self.seed + self._place(number) if own is None else own
+
+    @property
+    def sampled_at(self) -> str:
+        """Where phi steps are in their intervals: "middle", or "start" as in C."""
+        late = self.middles or self.simulation.model == "physical"
+        return "middle" if late else "start"
+
     def _place(self, number: int) -> int:
         """Return the number that seed and phi of a frame depend on."""
         own = self.rows[number].number if self.rows else None
@@ -195,9 +207,7 @@ class Series:
         if row.scale_B:
             models["structure_factors"] = self._damped(row.scale_B)
         simulation = dataclasses.replace(self.simulation, **models)
-        assert self.seed is not None
-        seed = self.seed + self._place(number) if row.seed is None else row.seed
-        return Frame(number, simulation, start, osc, seed)
+        return Frame(number, simulation, start, osc, self.noise_seed(number))
 
     def _damped(self, B: float) -> StructureFactors:
         cell = self.simulation.setup.cell

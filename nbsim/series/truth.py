@@ -67,9 +67,11 @@ def truth(series: Series, spots: np.ndarray | None = None) -> dict[str, Any]:
         spots, columns as arrays.
     """
     spots = series_spots(series) if spots is None else spots
+    models = series.simulation.resolved()
+    models["goniometer"]["phi_steps_sampled_at"] = series.sampled_at
     return {
         "schema": SCHEMA,
-        **series.simulation.resolved(),
+        **models,
         "phi_deg": [series.start_deg(i) for i in range(series.frames)],
         "osc_deg": series.osc_deg,
         "frames": _frames(series),
