@@ -177,7 +177,8 @@ def _observations(
     whole = spots["partiality"][true] >= (COMPLETE if truth["osc_deg"] else 0.0)
     rows, true = rows[whole], true[whole]
     sigma = None if result.sigma is None else result.sigma[rows]
-    _intensities(result.intensity[rows], spots["photons"][true], sigma, into)
+    wanted = spots["F"][true] ** 2 if result.corrected else spots["photons"][true]
+    _intensities(result.intensity[rows], wanted, sigma, into)
     if truth["osc_deg"] and len(rows) >= 3:
         names = ("photons", "partiality", "F")
         _narrow(*(spots[name][true] for name in names), into)
@@ -264,10 +265,11 @@ def _agreement(
     found: np.ndarray, true: np.ndarray, sigma: np.ndarray | None
 ) -> dict[str, float]:
     """Return CC, R and z^2 of intensities on one scale."""
-    figures = {
-        "CC of intensities": float(np.corrcoef(found, true)[0, 1]),
-        "R(I), %": 100.0 * float(np.abs(found - true).sum() / np.abs(true).sum()),
-    }
+    figures = {}
+    if np.ptp(found) > 0.0 and np.ptp(true) > 0.0:
+        figures["CC of intensities"] = float(np.corrcoef(found, true)[0, 1])
+    apart = np.abs(found - true).sum()
+    figures["R(I), %"] = 100.0 * float(apart / np.abs(true).sum())
     if sigma is not None and (sigma > 0.0).any():
         good = sigma > 0.0
         squared = ((found[good] - true[good]) / sigma[good]) ** 2
