@@ -112,7 +112,7 @@ def deflated(pixels: np.ndarray) -> bytes:
     for plane, byte in zip(planes, single.T):  # quicker than a copy of the transpose
         plane[:] = byte
     packer = zlib.compressobj(GZIP_LEVEL, strategy=zlib.Z_RLE)
-    return packer.compress(planes) + packer.flush()
+    return packer.compress(planes.data) + packer.flush()
 
 
 def stored(frame: np.ndarray, present: np.ndarray | None) -> np.ndarray:

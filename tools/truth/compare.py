@@ -180,8 +180,8 @@ def _observations(
     wanted = spots["F"][true] ** 2 if result.corrected else spots["photons"][true]
     _intensities(result.intensity[rows], wanted, sigma, into)
     if truth["osc_deg"] and len(rows) >= 3:
-        names = ("photons", "partiality", "F")
-        _narrow(*(spots[name][true] for name in names), into)
+        photons, partiality = spots["photons"][true], spots["partiality"][true]
+        _narrow(photons, partiality, spots["F"][true], into)
 
 
 def _narrow(
