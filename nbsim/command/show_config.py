@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
-from ..options.command_line import MAKES_SERIES
+from ..options.groups.series import MAKES_SERIES
 from ..resolve.plain_data import Section, resolved_models
 
 if TYPE_CHECKING:
