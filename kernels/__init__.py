@@ -34,17 +34,43 @@ listed
     With a list of F; looked up in a loop of its own.
 """
 
-from numba import config
+import os
 
 #: More threads than any machine has processors; numba dies of a hundred thousand.
 MOST_THREADS = 1024
 
-if config.DISABLE_JIT:
-    raise ImportError(
-        "NUMBA_DISABLE_JIT is set: nbsim's kernels need numba's compiler; unset it"
-    )
-if config.NUMBA_NUM_THREADS > MOST_THREADS:
-    raise ImportError(
-        f"NUMBA_NUM_THREADS is {config.NUMBA_NUM_THREADS}: it must be at most "
-        f"{MOST_THREADS}"
-    )
+
+def refuse_settings(disable_jit: object, threads: object) -> None:
+    """Refuse settings of numba with which nothing works.
+
+    Parameters
+    ----------
+    disable_jit, threads
+        What NUMBA_DISABLE_JIT and NUMBA_NUM_THREADS are; what is no number is numba's
+        affair.
+
+    Raises
+    ------
+    ImportError
+        One sentence that says which, and what to do.
+    """
+    if _whole_number(disable_jit):
+        raise ImportError(
+            "NUMBA_DISABLE_JIT is set: nbsim's kernels need numba's compiler; unset it"
+        )
+    if _whole_number(threads) > MOST_THREADS:
+        raise ImportError(
+            f"NUMBA_NUM_THREADS is {threads}: it must be at most {MOST_THREADS}"
+        )
+
+
+def _whole_number(setting: object) -> int:
+    try:
+        return int(str(setting))
+    except ValueError:
+        return 0
+
+
+refuse_settings(
+    os.environ.get("NUMBA_DISABLE_JIT"), os.environ.get("NUMBA_NUM_THREADS")
+)

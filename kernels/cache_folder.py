@@ -11,18 +11,19 @@ not notice an edited helper) and one kind of processor: a home may be shared by 
 nodes.
 """
 
+import contextlib
 import functools
 import hashlib
+import importlib.util
 import os
 import pathlib
+import re
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 
 import llvmlite.binding as llvm
-import numba
-from numba import config
-from numba.core.codegen import get_host_cpu_features
 
 #: Bits of a file's mode that let others write to it.
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -30,12 +31,37 @@ OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 HAS_OWNERS = hasattr(os, "geteuid")
 
 
+@functools.lru_cache(maxsize=None)
+def host() -> tuple[str, str, str]:
+    """Return what kind of processor this is: LLVM's triple, its name and features."""
+    features = llvm.get_host_cpu_features().flatten()
+    return llvm.get_process_triple(), llvm.get_host_cpu_name(), features
+
+
 def processor() -> tuple[str, str]:
-    """Return name and features of the processor that numba compiles for."""
-    name = llvm.get_host_cpu_name() if config.CPU_NAME is None else config.CPU_NAME
-    if config.CPU_FEATURES is not None:
-        return name, config.CPU_FEATURES
-    return name, get_host_cpu_features()
+    """Return name and features of the processor that numba compiles for.
+
+    From the variables that numba asks, too: importing it takes longer than a still.
+    """
+    _, name, features = host()
+    name = os.environ.get("NUMBA_CPU_NAME") or name
+    if name.lower() == "generic":
+        features = ""
+    return name, os.environ.get("NUMBA_CPU_FEATURES") or features
+
+
+@functools.lru_cache(maxsize=None)
+def numba_version() -> str:
+    """Return numba's version, without importing it."""
+    found = importlib.util.find_spec("numba")
+    if "numba" not in sys.modules and found and found.origin:
+        with contextlib.suppress(OSError):
+            source = pathlib.Path(found.origin).with_name("_version.py").read_text()
+            if version := re.search(r'"version": "([^"]+)"', source):
+                return version[1]
+    import numba
+
+    return numba.__version__
 
 
 @functools.lru_cache(maxsize=None)
@@ -51,7 +77,7 @@ def cache_name() -> str:
     """Return the name of the folder for these sources, numba and processor."""
     name, features = processor()
     kind = hashlib.sha256(features.encode()).hexdigest()[:8]
-    return f"numba-{numba.__version__}-{sources_digest()}-{name}-{kind}"
+    return f"numba-{numba_version()}-{sources_digest()}-{name}-{kind}"
 
 
 @functools.lru_cache(maxsize=None)

@@ -19,10 +19,6 @@ FIXED_MAGIC = 1.5 * 2.0**20
 #: High word of FIXED_MAGIC.
 MAGIC_WORD = 0x41380000
 HALF_LESS_ONE = 0x7FFFFFFF
-#: Indices up to here keep the spacing of FIXED_MAGIC.
-LARGEST_INDEX = 2.0**18
-#: pi N times the index's error stays below 1.1e-5 up to here.
-LARGEST_N = 10000
 #: Value of the lowest bit.
 UNIT = np.float32(2.0**-32)
 #: sin(pi x) / x in powers of x^2, interpolated at Chebyshev nodes: 7e-9.

@@ -5,9 +5,13 @@
 default raises. Nothing may assume that nan or inf do not occur.
 """
 
-from numba import njit
+from numba import config, njit
 
-from .machine_code import kept
+from . import refuse_settings
+from .dispatcher_cache import kept
+
+# From numba's own file of settings, too.
+refuse_settings(config.DISABLE_JIT, config.NUMBA_NUM_THREADS)
 
 #: Formulas shared by trace, general kernel and CUDA: plain IEEE arithmetic. Nobody
 #: calls them from C.

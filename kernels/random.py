@@ -7,9 +7,9 @@ spelt out with ``np.float32`` and ``np.float64``: the C program mixes the two, a
 deviate that differs in its last bit changes every pixel after it, and numba and
 numpy promote mixed precision differently.
 
-`rng` is the state, one record with the fields of `STATE`. All streams of a run share
-it one after the other, because C keeps it in static variables; `start_stream` comes
-before a stream's first draw. A record, and not arrays, because numba counts the
+`rng` is the state, one record with the fields of `layout.STATE`. All streams of a run
+share it one after the other, because C keeps it in static variables; `start_stream`
+comes before a stream's first draw. A record, and not arrays, because numba counts the
 references to an array at every call, which doubled the time of a noise image.
 """
 
@@ -18,34 +18,17 @@ import math
 import numpy as np
 
 from .jit import scalar, serial
+from .layout import REMEMBERED, SHUFFLED
 
 # Part of the others' machine code, so that it need not be kept on its own.
 inner = scalar
 
 MULTIPLIER = 16807
 MODULUS = 2147483647
-SHUFFLED = 32
 WARM_UP = 8  # draws thrown away before the shuffle table is filled
 SHUFFLE_SHIFT = 26  # iy >> 26 is 0..31 for every iy below the modulus
 TO_UNIT = 1.0 / MODULUS
 LARGEST = np.float32(1.0 - 1.2e-7)  # a deviate is never exactly 1
-REMEMBERED = 1 << 14  # numbers of photons; their logarithms stay in the L2 cache
-
-# All zeros at the start of a run.
-STATE = np.dtype(
-    [
-        ("state", np.int64),  # C: *idum
-        ("output", np.int64),  # C: iy
-        ("shuffled", np.int64, (SHUFFLED,)),  # C: iv
-        ("mean", np.float32),  # of the last Poisson deviate, then what it gave:
-        ("exponent", np.float32),  # C: g
-        ("width", np.float32),  # C: sq
-        ("log_mean", np.float32),  # C: alxm
-        ("has_gauss", np.int32),  # whether a Gaussian deviate is kept
-        ("gauss", np.float32),
-        ("log_factorial", np.float32, (REMEMBERED,)),  # of 0, 1, 2 ...; 0: not yet
-    ]
-)
 
 PRODUCT_LIMIT = 12.0  # photons: below, products of uniform deviates
 REJECTION_LIMIT = 1.0e6  # photons: above, a Gaussian deviate
@@ -316,8 +299,13 @@ def umat2misset(umat):
     """Return the rotations about x, y, z (radians) that make up a rotation matrix.
 
     C: umat2misset, without its repair of zero rows, which no rotation has.
+
+    Parameters
+    ----------
+    umat
+        (3, 3) float64; its rows are normalised.
     """
-    rows = umat.copy()
+    rows = umat
     normalize_rows(rows)
     normalize_rows(rows)  # C normalizes twice; the second can move the last bit
     zx, zy, zz = rows[2, 0], rows[2, 1], rows[2, 2]

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Callable
 from typing import TypeVar
+
+from .threads import count as usable
 
 #: Pieces per thread: enough to show progress, and to end soon after Ctrl-C.
 PIECES_PER_THREAD = 8
@@ -29,7 +30,7 @@ def in_pieces(
     count
         Number of elements, usually rows.
     threads
-        None: as many as numba may use (NUMBA_NUM_THREADS, `cpu_threads`).
+        None: as many as there may be; see `threads.count`.
     progress
         Called in this thread with the finished fraction, 0 to 1.
 
@@ -38,13 +39,14 @@ def in_pieces(
     list
         In the order of the pieces, whose borders depend on the number of threads.
     """
-    import numba
-
-    threads = threads or int(getattr(numba, "get_num_threads")())
+    threads = threads or usable()
     pieces = min(count, threads * PIECES_PER_THREAD)
     borders = [count * i // pieces for i in range(pieces + 1)]
     if threads == 1 and progress is None:
         return [work(0, count)]
+    # Takes as long to import as some whole runs need for this.
+    import concurrent.futures
+
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         running = [pool.submit(work, *piece) for piece in zip(borders, borders[1:])]
         try:

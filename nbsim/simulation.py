@@ -16,6 +16,7 @@ from .model import validate
 from .model.experiment import Experiment
 from .model.models import Detector
 from .resolve.run import Setup, resolve
+from .threads import limited
 
 if TYPE_CHECKING:
     from .backends.background import BackgroundImage
@@ -178,7 +179,7 @@ class Simulation(Experiment):
             options = {"backend": backend, "threads": threads, "precision": precision}
             result = self._sum_of_channels(image, progress, roi=roi, **options)
         else:
-            with driver.cpu_threads(threads):
+            with limited(threads):
                 result = driver.render(
                     self.setup,
                     image,

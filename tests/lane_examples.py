@@ -8,12 +8,12 @@ import numpy as np
 from nbsim import StructureFactors
 from nbsim.backends import cpu_arguments
 from nbsim.backends.cpu_functions import LaneLoop
-from nbsim.kernels import params
+from nbsim.kernels import layout, params
 from nbsim.kernels.cpu import lanes, lanes_listed, lanes_single
 
 PROTOTYPE = ctypes.CFUNCTYPE(
-    ctypes.c_int64,
-    *[ctypes.c_void_p] * 8,
+    ctypes.c_int32,
+    *[ctypes.c_void_p] * 10,
     ctypes.c_int64,
     ctypes.c_void_p,
     ctypes.c_int64,
@@ -72,6 +72,11 @@ def multiplying_loop(listed):
     return lanes_listed.multiply_listed_terms if listed else lanes.multiply_terms
 
 
+def loop_name(function):
+    """Return a loop's module below `kernels/cpu`, and name."""
+    return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+
+
 def call_loop(function, shape, lookup, s, total, cell_vectors, **given):
     """Call an innermost loop as a tile does; see `lanes.add_terms`.
 
@@ -86,15 +91,17 @@ def call_loop(function, shape, lookup, s, total, cell_vectors, **given):
     """
     n = len(total)
     factor, water = given.pop("factor", 1.0), given.pop("water", False)
-    loop = LaneLoop(function, shape, lookup, factor)
+    loop = LaneLoop(loop_name(function), shape, lookup, factor)
     rows = [np.ascontiguousarray(x) for x in s] + [total]
     rows += [given.pop(name, np.ones(n)) for name in ("weight", "keep", "fell")]
     assert not given
     # What a loop leaves there for the next one must not matter.
-    rows.append(np.full((lanes.SCRATCH_ROWS, lanes.TILE), np.nan))
+    rows.append(np.full((layout.SCRATCH_ROWS, layout.TILE), np.nan))
     cells = np.ascontiguousarray(cell_vectors)
-    address = loop.record[0]
+    address, nothing = loop.record[0], np.zeros(2)
     PROTOTYPE(int(address["function"]))(
+        nothing.ctypes.data,
+        nothing[1:].ctypes.data,
         *(row.ctypes.data for row in rows),
         n,
         cells.ctypes.data,

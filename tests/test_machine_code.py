@@ -167,7 +167,7 @@ def test_temporary_folder_that_somebody_else_made_first(place):
 def test_file_of_another_user_is_not_read(tmp_path, monkeypatch):
     path = tmp_path / "f.code"
     machine_code.write(path, KEY, b"code", b"rest", "f")
-    assert machine_code.read(path, KEY) == (b"code", b"rest")
+    assert machine_code.read(path, KEY) == (b"code", b"rest", "f")
     path.chmod(0o620)
     with pytest.raises(ValueError, match="own file"):
         machine_code.read(path, KEY)
@@ -210,7 +210,7 @@ def test_every_damage_is_found(tmp_path):
         with pytest.raises(ValueError):
             machine_code.read(path, KEY)
     path.write_bytes(whole)
-    assert machine_code.read(path, KEY) == (code, b"rest" * 20)
+    assert machine_code.read(path, KEY) == (code, b"rest" * 20, "f")
     for key in ({**KEY, "function": "g"}, {**KEY, "signature": "(float32,)"}):
         with pytest.raises(ValueError, match="another function"):
             machine_code.read(path, key)

@@ -74,7 +74,7 @@ def test_missing_indices(x, text):
 @pytest.mark.parametrize("axis, low, high", [(0, -18, 37), (1, -28, 28), (2, -28, 28)])
 def test_edge_of_the_list_is_where_the_scalar_kernel_has_it(axis, low, high):
     """A few roundings decide there; the loops over tiles round differently."""
-    from nbsim.kernels.reference.pixel_cpu import render_pixel
+    from nbsim.kernels.entries import render_pixel
 
     F = np.arange(60 * 61 * 61, dtype=float).reshape(60, 61, 61)
     factors = StructureFactors(F, h_min=-20, k_min=-30, l_min=-30, hkls=F.size)

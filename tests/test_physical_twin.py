@@ -64,13 +64,15 @@ def physical(args, box=None, sources=None, screen=SCREEN, default_F=100.0):
 
 def reference_image(simulation):
     """Render with the general kernel, pixel by pixel in C's order."""
-    from nbsim.kernels.reference.pixel_cpu import render_general
+    from nbsim.kernels.entries import render_general
 
     setup = simulation.setup
     pixels = driver.build_pixels(setup, setup.bounds)
     image = np.zeros(simulation.detector.shape, np.float32)
     job = driver.build_job(setup)
-    render_general(0, pixels.count, setup.interpolate, *job, pixels, image.reshape(-1))
+    ranks, counter = (0, pixels.count), np.zeros(1, np.int64)
+    flat = image.reshape(-1)
+    render_general(*ranks, setup.interpolate, job, pixels, flat, counter, 0)
     return image
 
 

@@ -13,6 +13,8 @@ from byte_cases import CASES, simulate
 from other_machines import check_arm
 from processor import KINDS, can_execute
 
+from nbsim.kernels import entries
+from nbsim.kernels.native import Kernel
 from nbsim.tools.tolerances import (
     SINGLE_PEAK,
     SINGLE_RELATIVE,
@@ -145,8 +147,7 @@ def check_single(image, expected, case):
     assert np.all((difference / expected)[bright] <= SINGLE_RELATIVE), case
 
 
-#: Runs the kernels that Python calls, and prints LLVM's code of each: see
-#: `test_vectorised` for those that are called by address.
+#: Runs the kernels that Python calls, and prints LLVM's code of each.
 KERNELS = """
 import json, pkgutil, importlib, sys
 import numpy as np
@@ -154,10 +155,21 @@ from numba.core.dispatcher import Dispatcher
 import nbsim.kernels
 from nbsim.images.counts import calibration_pattern, counts_image
 from nbsim.images.psf import apply_psf
-from nbsim.kernels.machine_code import KernelCache
+from nbsim.kernels import native
+from nbsim.kernels.dispatcher_cache import KernelCache
 from nbsim.command.warm_up import _warm_the_rest
 from byte_cases import simulate
 
+texts, returns = {}, {}
+
+def compiled(name, kinds, compile_result=native.compile_result):
+    result = compile_result(name, kinds)
+    code = result.library.get_llvm_str()
+    texts.setdefault(f"nbsim.kernels.{name}", []).append(code)
+    returns[name] = str(result.signature.return_type)
+    return result
+
+native.compile_result = compiled
 small = "-N 5 -detpixels_f 6 -detpixels_s 5 -oversample 1"
 for args, box in ((small + " -curved_det", 0), (small + " -interpolate", 1)):
     result = simulate(args, box=box).run(backend="cpu")
@@ -167,7 +179,6 @@ _warm_the_rest(result.image)
 calibration_pattern((5, 6), 0.01)
 counts_image(result.image, 1)
 apply_psf(result.image, "gauss")
-texts = {}
 for module in pkgutil.walk_packages(nbsim.kernels.__path__, "nbsim.kernels."):
     if ".cuda" in module.name:
         continue
@@ -175,18 +186,43 @@ for module in pkgutil.walk_packages(nbsim.kernels.__path__, "nbsim.kernels."):
         if isinstance(thing, Dispatcher) and isinstance(thing._cache, KernelCache):
             # What is compiled into others only has no code of its own.
             if code := list(thing.inspect_llvm().values()):
-                texts[f"{thing.py_func.__module__}.{name}"] = code
-json.dump(texts, open(sys.argv[1], "w"))
+                texts.setdefault(f"{thing.py_func.__module__}.{name}", []).extend(code)
+json.dump([texts, returns], open(sys.argv[1], "w"))
 """
 
 
 @pytest.fixture(scope="module")
-def intermediate(tmp_path_factory):
-    """LLVM's code of what Python calls, by function: one text for each use."""
+def compiled(tmp_path_factory):
+    """LLVM's code of kernels, by function, one text for each use; what they return."""
     folder = tmp_path_factory.mktemp("kernels")
     # Code that was kept has no text: an empty cache.
     run_python(KERNELS, folder / "texts.json", XDG_CACHE_HOME=str(folder / "cache"))
     return json.loads((folder / "texts.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def intermediate(compiled):
+    return compiled[0]
+
+
+#: Numba's names of the types in `kernels/entries.py`.
+NUMBA_NAMES = {"f8": "float64", "i8": "int64", "f4": "float32", "?": "bool"}
+
+
+def test_entries_say_what_they_return(compiled):
+    """Memory of that layout is handed to the kernel to write its result into."""
+    _, returns = compiled
+    kernels = [one for one in vars(entries).values() if isinstance(one, Kernel)]
+    for kernel in kernels:
+        names = [NUMBA_NAMES[kind] for kind in kernel.result.split()]
+        expected = names[0] if names else "none"
+        if len(names) > 1:
+            expected = f"Tuple({', '.join(names)})"
+            if len(set(names)) == 1:
+                expected = f"UniTuple({names[0]} x {len(names)})"
+        # A 0 that is written in the source has a type of its own.
+        found = returns[kernel.name].replace("Literal[int](0)", "int64")
+        assert (kernel.name, found) == (kernel.name, expected)
 
 
 CALLED = (

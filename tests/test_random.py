@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbsim.kernels import layout
 from nbsim.kernels import random as kernels
 
 compiling = settings(deadline=None)  # the first example may compile the kernel
@@ -38,7 +39,7 @@ POISSON_OF_C = {
 
 
 def started(seed):
-    rng = np.zeros((), kernels.STATE)[()]
+    rng = np.zeros((), layout.STATE)[()]
     kernels.start_stream(-seed, rng)
     return rng
 
@@ -95,7 +96,7 @@ def test_gammln():
 
 @pytest.mark.parametrize("n", [0, 1, 2, 170, 16383, 16384, 999999])
 def test_log_factorial_is_remembered_exactly(n):
-    rng = np.zeros((), kernels.STATE)[()]
+    rng = np.zeros((), layout.STATE)[()]
     expected = kernels.gammln(np.float32(n + 1.0))
     assert [kernels.log_factorial(np.float32(n), rng) for _ in range(2)] == [
         expected

@@ -9,7 +9,7 @@ import pytest
 from nbsim import Simulation, StructureFactors
 from nbsim.backends import cpu_arguments
 from nbsim.backends.driver import build_job
-from nbsim.kernels import fixed_point
+from nbsim.kernels import layout
 from nbsim.resolve.positions import positions
 from nbsim.tools.tolerances import SINGLE_PEAK, SINGLE_RELATIVE
 
@@ -115,7 +115,7 @@ def test_square(N, args, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_largest_crystal(size):
     # Not turned: the phi steps would leave no pixel at the peak to measure by.
-    N = fixed_point.LARGEST_N
+    N = layout.LARGEST_N
     simulation = simulate(N, pixel_size_mm(N, size))
     check_bounds(simulation, *both(simulation))
 
@@ -252,7 +252,7 @@ def check_double(simulation, why):
 
 
 def test_a_crystal_of_too_many_cells_falls_back_to_double():
-    check_double(simulate(fixed_point.LARGEST_N + 1, 0.02), "more than 10000 cells")
+    check_double(simulate(layout.LARGEST_N + 1, 0.02), "more than 10000 cells")
 
 
 def test_too_large_indices_fall_back_to_double():

@@ -19,6 +19,7 @@ from lane_examples import (
     SINGLE_SHAPES,
     adding_loop,
     factors,
+    loop_name,
     multiplying_loop,
     prepared,
 )
@@ -27,11 +28,10 @@ from processor import chosen_kind
 
 import nbsim
 from nbsim import Simulation
-from nbsim.backends import cpu as render_cpu
 from nbsim.backends import cpu_arguments
-from nbsim.backends.cpu_functions import loop_types
+from nbsim.backends.cpu_functions import loop_kinds
+from nbsim.kernels import native
 from nbsim.kernels.cpu import lanes_cubic
-from nbsim.kernels.jit import LANE_OPTIONS
 
 #: vfmadd231pd zmm1, ..., and the other multiplications and additions; mulpd xmm1, ...
 ARITHMETIC = re.compile(r"^\s+v?(?:fn?m(?:add|sub)\d*|mul|add|sub)([ps][ds])\s+(.*)$")
@@ -108,14 +108,13 @@ def check_list(text, precision, products):
     assert register != "zmm" or any("zmm" in operands for operands in gathers)
 
 
-def c_assembly(function, types):
-    """Compile a C function and return its machine code as text.
+def c_assembly(name, kinds):
+    """Compile a kernel and return its machine code as text.
 
     An aarch64 must be able to have it as well.
     """
-    compiled = numba.cfunc(numba.int64(*types), **LANE_OPTIONS)(function)
-    # Numba shows them only from inside.
-    text, intermediate = compiled._library.get_asm_str(), compiled.inspect_llvm()
+    library = native.compile_result(name, kinds).library
+    text, intermediate = library.get_asm_str(), library.get_llvm_str()
     if not text:
         pytest.skip("the assembly cannot be inspected")
     # Vectors of two float64, multiplied and added in one.
@@ -124,7 +123,8 @@ def c_assembly(function, types):
 
 
 def loop_assembly(function, shape, lookup):
-    return c_assembly(function, loop_types(shape, lookup.arguments, lookup.table))
+    name = f"cpu.{loop_name(function)}"
+    return c_assembly(name, loop_kinds(shape, lookup.arguments, lookup.table))
 
 
 def function_code(text, name):
@@ -206,11 +206,13 @@ def tile_assembly():
     class AskedFor(Exception):
         """Stands for the machine code, which this machine may not have."""
 
-    def asked_for(function, types):
-        raise AskedFor(function, types)
+    def asked_for(name, kinds):
+        if name.endswith("render_tile"):
+            raise AskedFor(name, kinds)
+        return 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render_cpu, "c_function", asked_for)
+        patch.setattr(native, "address", asked_for)
         command = "-cell 100 -N 5 -default_F 1 -detpixels 8 -distance 100 -lambda 1"
         with pytest.raises(AskedFor) as caught:
             Simulation.from_args(command).render(backend="cpu")

@@ -61,6 +61,8 @@ def environment() -> dict[str, Any]:
     """Return what numbers can depend on besides the program."""
     import numba
 
+    from nbsim import threads
+
     return {
         "python": platform.python_version(),
         "numba": numba.__version__,
@@ -69,7 +71,7 @@ def environment() -> dict[str, Any]:
         "system": platform.platform(),
         "cpu": cpu_name(),
         "processors": os.cpu_count(),
-        "threads": numba.get_num_threads(),
+        "threads": threads.count(),
         "gpu": gpu_name(),
     }
 

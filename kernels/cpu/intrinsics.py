@@ -32,7 +32,7 @@ def vector_loop(typing_context):
 
 @intrinsic
 def call_at(typing_context, address, arguments):
-    """Call the C function at an address; it takes these arguments, returns int64.
+    """Call the compiled kernel at an address; it takes these arguments, returns int64.
 
     What is called so is neither inlined nor compiled again with its caller.
     """
@@ -40,13 +40,14 @@ def call_at(typing_context, address, arguments):
 
     def codegen(context, builder, signature, values):
         address, packed = values
-        function = ir.FunctionType(
-            ir.IntType(64), [context.get_value_type(kind) for kind in kinds]
+        parts = [builder.extract_value(packed, i) for i in range(len(kinds))]
+        convention = context.call_conv
+        function = convention.get_function_type(types.int64, kinds)
+        function = builder.inttoptr(address, ir.PointerType(function))
+        _, result = convention.call_function(
+            builder, function, types.int64, kinds, parts
         )
-        return builder.call(
-            builder.inttoptr(address, ir.PointerType(function)),
-            [builder.extract_value(packed, i) for i in range(len(kinds))],
-        )
+        return result
 
     return types.int64(address, arguments), codegen
 

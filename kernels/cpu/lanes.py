@@ -17,13 +17,10 @@ from numba.extending import overload
 
 from .. import params
 from ..jit import LANE_OPTIONS, lanes, lanes_inline
+from ..layout import TILE
 from . import reduced
 from .intrinsics import bits_of_float64, vector_loop
 
-#: Pixels per tile: the arrays of an inner loop fill a third of an L1 cache.
-TILE = 512
-#: Rows of scratch that a loop may use.
-SCRATCH_ROWS = 7
 # Places of the rows of scratch that the first loop fills; of a radial spot one only.
 DH, DK, DL = (row * TILE for row in range(3))
 DISTANCE = DH

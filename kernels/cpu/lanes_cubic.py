@@ -10,8 +10,9 @@ from numba.extending import overload
 
 from .. import params
 from ..jit import LANE_OPTIONS, lanes, lanes_inline
+from ..layout import TILE
 from .intrinsics import vector_loop, weighted_cube
-from .lanes import TILE, TWO52, cell_at, element_at, keep_distance, nearest
+from .lanes import TWO52, cell_at, element_at, keep_distance, nearest
 from .lanes_listed import PLACE, SKIP, TERM, fill_terms
 
 #: So close to the edge of the list the scalar formula decides who is outside: an index

@@ -9,9 +9,9 @@ and for nothing where it does not.
 """
 
 from ..jit import lanes, lanes_inline
+from ..layout import TILE
 from .intrinsics import vector_loop
 from .lanes import (
-    TILE,
     cell_at,
     element_at,
     is_dark,

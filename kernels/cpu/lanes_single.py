@@ -13,9 +13,10 @@ from numba.extending import overload
 
 from .. import fixed_point, params
 from ..jit import LANE_OPTIONS, lanes, lanes_inline
+from ..layout import TILE
 from . import reduced_single as reduced
 from .intrinsics import pointer_to, vector_loop
-from .lanes import TILE, cell_at
+from .lanes import cell_at
 
 #: Orientations whose terms are added in float32 before they go to float64.
 FLUSH = 64

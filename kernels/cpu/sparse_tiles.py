@@ -10,11 +10,11 @@ import numpy as np
 from numba import from_dtype
 
 from ..jit import lanes
+from ..layout import TILE
 from ..reference.detector import layer_depth, normal_distance
 from . import lanes_geometry as geometry
 from . import tiles
 from .intrinsics import advanced, call_at, fetch_add, pointer_to, prefetch, record_at
-from .lanes import TILE
 from .lanes_single import ACC, FLUSH, flush
 from .sparse_band import (
     HIT,
@@ -50,19 +50,6 @@ ONE = np.uint64(1)
 AHEAD = 12
 #: A row of scratch that the sum does not use: first pixel of each strip.
 STRIPS = tiles.FELL
-
-#: The innermost loop: its address and arguments; see `sparse_lanes.add_lit`.
-LIT_LOOP = np.dtype(
-    [
-        ("function", np.int64),
-        ("shape", np.int64),
-        ("lookup", np.int64),
-        ("guard", np.int64),
-        ("factor", np.float64),  # constant factor of all terms
-        ("running", np.int64),  # never: see `lanes_geometry.store_photons`
-        ("flush", np.int64),  # whether the loop adds to float32 sums
-    ]
-)
 
 
 @lanes

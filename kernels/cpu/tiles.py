@@ -8,20 +8,19 @@ one thread, so that the image does not depend on the number of threads.
 `run` is the record of `cpu_arguments.run_record`, `tile` a pointer to the tile's
 numbers, one row of TILE per quantity.
 
-Numba compiles a function again together with every function that calls it, and a
-parallel one four times. So the tile and the innermost loop are C functions that are
-called by address (`nbsim/backends/cpu_functions.py`): everything is compiled once, and
-what shape and lookup decide, the innermost loop, alone.
+Numba compiles a function again together with every function that calls it. So the tile
+and the innermost loop are C functions that are called by address
+(`nbsim/backends/cpu_functions.py`): everything is compiled once, and what shape and
+lookup decide, the innermost loop, alone.
 """
 
 import numpy as np
-from numba import get_thread_id, prange
 
 from ..jit import entry, lanes
+from ..layout import TILE, TILE_ROWS, TILE_SIZE
 from ..reference.detector import layer_depth, normal_distance
 from . import lanes_geometry as geometry
-from .intrinsics import advanced, call_at, pointer_to
-from .lanes import SCRATCH_ROWS, TILE
+from .intrinsics import advanced, call_at, fetch_add, pointer_to
 
 #: Orientations of one call of the innermost loop: some milliseconds, after which it is
 #: seen whether to stop. Whole blocks of `lanes_single.FLUSH`.
@@ -36,29 +35,10 @@ SX, SY, SZ, TOTAL, RAY_SUM, KEEP = (row * TILE for row in range(6, 12))
 # the list:
 OMEGA, CAPTURE, POLAR, WEIGHT, FELL = (row * TILE for row in range(12, 17))
 # What the innermost loop does with these is its own affair:
-SCRATCH = 17 * TILE
-TILE_SIZE = SCRATCH + SCRATCH_ROWS * TILE
+SCRATCH = TILE_ROWS * TILE
 TILE_BYTES = TILE_SIZE * 8
 #: Three vectors of float64.
 CELL_BYTES = 72
-
-#: The innermost loop: its address and arguments; see `lanes.add_terms`.
-LOOP = np.dtype(
-    [
-        ("function", np.int64),
-        ("shape", np.int64),
-        ("lookup", np.int64),
-        ("table", np.int64),
-        ("factor", np.float64),  # constant factor of all terms
-        ("running", np.int64),  # whether the loop itself applies factor and weight
-        # Bytes from the lookup of one source to that of the next; 0: one for all.
-        ("lookup_step", np.int64),
-        # Address of the cells for the first evaluation, which sets it to 0; or 0.
-        ("first_cells", np.int64),
-        # Set to 1 by another thread, it ends the call without an image.
-        ("stopped", np.int64),
-    ]
-)
 
 
 @lanes
@@ -316,11 +296,12 @@ def render_tile(
     return 0
 
 
-@entry(parallel=True)
+@entry()
 def render_tiles(
     start,
     stop,
     tile_function,
+    counter,
     scratch,
     done,
     fell_out,
@@ -334,8 +315,9 @@ def render_tiles(
     cell_vectors,
     rare,
     image,
+    thread,
 ):
-    """Render ranks `start` to `stop` in parallel.
+    """Render ranks `start` to `stop`, together with other threads.
 
     Parameters
     ----------
@@ -343,6 +325,8 @@ def render_tiles(
         Ranks.
     tile_function
         Address of `render_tile`, compiled for these arguments.
+    counter
+        (1,) int64, of all threads: the next tile, 0 at first.
     scratch
         (threads, TILE_SIZE) float64, overwritten.
     done
@@ -367,11 +351,15 @@ def render_tiles(
         products or weighted rays: numba leaves out what a None does not need.
     image
         float32, flat, detector pixels.
+    thread
+        Number of the thread: which scratch it uses.
     """
     tiles = (stop - start + TILE - 1) // TILE
     first_tile, first_done = scratch.ctypes.data, done.ctypes.data
     first_fell_out = fell_out.ctypes.data
-    for number in prange(tiles):
+    following = pointer_to(counter.ctypes.data, np.int64)
+    number = fetch_add(following, 1)
+    while number < tiles:
         first = start + number * TILE
         end = min(first + TILE, stop)
         # A tile on the border of panels is done in parts.
@@ -384,7 +372,7 @@ def render_tiles(
                     panel,
                     first,
                     n,
-                    first_tile + get_thread_id() * TILE_BYTES,
+                    first_tile + thread * TILE_BYTES,
                     first_done + number * 8,
                     first_fell_out + (first - start),
                     runs,
@@ -400,6 +388,7 @@ def render_tiles(
                 ),
             )
             first += n
+        number = fetch_add(following, 1)
 
 
 @entry()

@@ -16,6 +16,7 @@ import functools
 import numpy as np
 from numba import cuda, float64
 
+from ..dispatcher_cache import kept
 from ..fixed_point import (
     fixed_distance,
     fixed_index,
@@ -24,7 +25,6 @@ from ..fixed_point import (
     square_parts,
 )
 from ..jit import scalar
-from ..machine_code import kept
 from ..reference.detector import (
     absorbed_fraction,
     layer_depth,

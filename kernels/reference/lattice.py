@@ -9,14 +9,8 @@ follow nanoBragg.c (J. Holton), branch by branch.
 import math
 
 from ..jit import scalar
+from ..layout import GAUSS_WIDTH, ROUND_SCALE, TOPHAT_RADIUS_SQR
 from ..params import GAUSS, ROUND, SQUARE
-
-#: sqrt of the volume ratio between a cube and the sphere (C: ROUND branch).
-ROUND_SCALE = 0.723601254558268
-#: Exponent's divisor that makes the Gaussian as wide as a square crystal's spot.
-GAUSS_WIDTH = 0.63
-#: Squared radius, in units of 1/crystal size, inside which a top-hat spot is 1.
-TOPHAT_RADIUS_SQR = 0.3969
 
 
 @scalar

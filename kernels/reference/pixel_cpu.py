@@ -5,14 +5,14 @@ Used for the few pixels whose result depends on the pixels before them, for
 option combinations without a vectorised kernel, and to check those kernels.
 """
 
-from numba import prange
+import numpy as np
 
+from ..cpu.intrinsics import fetch_add, pointer_to
 from ..jit import entry
-from ..params import Job
 from ..rank import pixel_of_rank
 from .pixel import pixel_intensity
 
-#: Ranks per unit of parallel work.
+#: Ranks that a thread takes at a time.
 CHUNK = 64
 
 
@@ -44,27 +44,35 @@ def render_pixel(rank, interpolate, first, job, pixels, image):
     return interpolate, first
 
 
-@entry(parallel=True)
-def render_general(
-    start, stop, interpolate, det, beam, xtal, hkl, sampling, pixels, image
-):
-    """Render ranks `start` to `stop` in parallel.
+@entry()
+def render_general(start, stop, interpolate, job, pixels, image, counter, thread):
+    """Render ranks `start` to `stop`, together with other threads.
 
-    The members of `job` stand apart because numba passes no nested tuples into
-    a parallel loop.
+    Parameters
+    ----------
+    start, stop, interpolate
+        Ranks, and the state before the first.
+    job : Job
+    pixels : Pixels
+    image
+        float32, flat, detector pixels.
+    counter
+        (1,) int64, of all threads: the next chunk, 0 at first.
+    thread
+        Number of the thread.
 
     Returns
     -------
     int
-        The first rank that evaluated an index outside the list while
+        The first of this thread's ranks that evaluated an index outside the list while
         interpolating; `stop` when there is none.
     """
+    following = pointer_to(counter.ctypes.data, np.int64)
     chunks = (stop - start + CHUNK - 1) // CHUNK
-    fell_out = stop
-    for chunk in prange(chunks):
-        job = Job(det, beam, xtal, hkl, sampling)
+    first_out = stop
+    chunk = fetch_add(following, 1)
+    while chunk < chunks:
         low = start + chunk * CHUNK
-        first_out = stop
         for rank in range(low, min(low + CHUNK, stop)):
             fpixel, spixel = pixel_of_rank(rank, pixels, job.det.fpixels)
             value, _, still, _ = pixel_intensity(
@@ -73,5 +81,5 @@ def render_general(
             image[spixel * job.det.fpixels + fpixel] = value
             if interpolate and not still:
                 first_out = min(first_out, rank)
-        fell_out = min(fell_out, first_out)
-    return fell_out
+        chunk = fetch_add(following, 1)
+    return first_out

@@ -1,33 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""C functions on several threads, without numba's threads and without Python's lock."""
+"""Kernels on several threads, without numba's threads and without Python's lock."""
 
 from __future__ import annotations
 
 import ctypes
-import threading
+import functools
 from collections.abc import Sequence
 
 
-def on_threads(address: int, arguments: Sequence[int], threads: int) -> None:
-    """Call a C function on each thread and wait for all of them.
+def on_threads(name: str, address: int, arguments: Sequence[int], threads: int) -> None:
+    """Call a kernel on each thread and wait for all of them.
 
     Parameters
     ----------
-    address
-        The function: addresses, then the number of the thread; it returns an int64.
+    name, address
+        The kernel: it takes addresses, then the number of the thread.
     arguments
         The addresses.
     threads
         How many; one of them is the calling thread.
     """
-    kinds = [ctypes.c_void_p] * len(arguments) + [ctypes.c_int64]
-    function = ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(address)
-    others = [
-        threading.Thread(target=function, args=(*arguments, number))
-        for number in range(1, threads)
-    ]
-    for thread in others:
-        thread.start()
-    function(*arguments, 0)
-    for thread in others:
-        thread.join()
+    from ..kernels.native import invoke, together
+
+    nothing = ctypes.c_int64()  # what they return is of no interest
+    pointers = [ctypes.c_void_p(place) for place in arguments]
+    result = ctypes.addressof(nothing)
+    together(
+        [
+            functools.partial(
+                invoke, name, address, result, [*pointers, ctypes.c_int64(number)]
+            )
+            for number in range(threads)
+        ]
+    )

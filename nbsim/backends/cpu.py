@@ -9,6 +9,7 @@ import numpy as np
 
 from ..resolve.run import Setup
 from ..resolve.vectors import cross, unit
+from ..threads import count
 from .apart import apart
 from .cpu_arguments import (
     cubic_lookup,
@@ -19,9 +20,8 @@ from .cpu_arguments import (
     spectral_lookups,
     tile_scratch,
 )
-from .cpu_functions import LaneLoop, c_function, tile_types
+from .cpu_functions import LaneLoop, tile_kinds
 from .protocol import Clock, Tell, ignore
-from .thread_turns import parallel
 
 if TYPE_CHECKING:
     from ..kernels.params import Job, PanelArgs, Pixels
@@ -66,7 +66,8 @@ class CpuBackend:
         if not self._running:
             self._cubic = cubic_lookup(self._factors, job.sampling.keep_interpolating)
         self._loops: dict[bool, LaneLoop] = {}
-        self._scratch = tile_scratch()
+        self._threads = count()
+        self._scratch = tile_scratch(self._threads)
         self._run = run_record(job, pixels, panels)
         rays = job.det.detector_thicksteps * job.det.oversample**2
         rays *= len(job.beam.wavelength)
@@ -113,7 +114,7 @@ class CpuBackend:
     def _render_pixel(
         self, rank: int, interpolate: bool, first: bool
     ) -> tuple[bool, bool]:
-        from ..kernels.reference.pixel_cpu import render_pixel
+        from ..kernels.entries import render_pixel
 
         def work() -> tuple[bool, bool]:
             return render_pixel(
@@ -123,35 +124,40 @@ class CpuBackend:
         return apart(work, nothing, nothing)
 
     def _render_general(self, start: int, stop: int) -> int:
-        from ..kernels.reference.pixel_cpu import render_general
+        from ..kernels.entries import render_general
+
+        counter = np.zeros(1, np.int64)
+        values = (start, stop, True, self._job, self._pixels, self._image, counter)
 
         def work() -> int:
-            return render_general(
-                start, stop, True, *self._job, self._pixels, self._image
-            )
+            return min(render_general.on_threads(values, self._threads))
 
-        return apart(parallel(work), nothing, nothing)
+        return apart(work, nothing, nothing)
 
     def _render(
         self, start: int, stop: int, loop: np.ndarray, tell: Tell
     ) -> np.ndarray:
         """Render ranks with a loop over tiles; return those that left the list."""
-        from ..kernels.cpu.lanes import TILE
-        from ..kernels.cpu.tiles import render_tile, render_tiles
+        from ..kernels.entries import render_tiles
+        from ..kernels.layout import TILE
+        from ..kernels.native import address
 
         of_tile = (self._run, loop, *self._arguments)
         done = np.zeros(-(-(stop - start) // TILE))
         fell_out = np.zeros(stop - start, np.uint8)
+        counter = np.zeros(1, np.int64)
+        rows = (counter, self._scratch, done, fell_out)
 
         def work() -> None:
-            function = c_function(render_tile, tile_types(of_tile)).address
+            tile = address("cpu.tiles.render_tile", tile_kinds(of_tile))
+            threads = min(self._threads, len(done))
             self._clock.before()
-            render_tiles(start, stop, function, self._scratch, done, fell_out, *of_tile)
+            render_tiles.on_threads((start, stop, tile, *rows, *of_tile), threads)
             self._clock.queued()
             self._clock.after()
 
         apart(
-            parallel(work),
+            work,
             lambda: tell(float(done.mean()) / self._orientations),
             lambda: loop["stopped"].fill(1),
         )
@@ -163,31 +169,28 @@ class CpuBackend:
         return self._loops[interpolate]
 
     def _new_loop(self, interpolate: bool) -> LaneLoop:
-        from ..kernels.cpu import lanes, lanes_cubic, lanes_listed, lanes_single
-
         if self._job.hkl.follows_energy:
             return self._spectral_loop()
         if interpolate and self._cubic:
-            lookup, function = self._cubic, lanes_cubic.add_cubic
+            lookup, function = self._cubic, "lanes_cubic.add_cubic"
         else:
             lookup = nearest_lookup(self._factors, self._precision)
             if self._precision == "single":
-                one = lanes_single.add_terms_single
-                many = lanes_single.add_listed_terms_single
+                one = "lanes_single.add_terms_single"
+                many = "lanes_single.add_listed_terms_single"
             elif self._running:
-                one, many = lanes.multiply_terms, lanes_listed.multiply_listed_terms
+                one = "lanes.multiply_terms"
+                many = "lanes_listed.multiply_listed_terms"
             else:
-                one, many = lanes.add_terms, lanes_listed.add_listed_terms
+                one, many = "lanes.add_terms", "lanes_listed.add_listed_terms"
             function = one if self._factors.F is None else many
         factor = self._shape_factor * lookup.factor
         return LaneLoop(function, self._shape, lookup, factor, self._running)
 
     def _spectral_loop(self) -> LaneLoop:
-        from ..kernels.cpu.lanes_spectral import add_spectral_terms
-
         lookups = spectral_lookups(self._factors, self._job.hkl)
         return LaneLoop(
-            add_spectral_terms,
+            "lanes_spectral.add_spectral_terms",
             self._shape,
             lookups[0],
             self._shape_factor,

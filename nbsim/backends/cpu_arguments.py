@@ -75,8 +75,7 @@ def _metric(recip: np.ndarray, scale: float) -> tuple[float, ...]:
 
 def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
     """Return the shape's arguments and the constant factor of its F_latt^2."""
-    from ..kernels import params
-    from ..kernels.reference import lattice
+    from ..kernels import layout, params
 
     Na, Nb, Nc = (float(n) for n in xtal.N_cells)
     N_product_sqr = (Na * Nb * Nc) ** 2
@@ -87,14 +86,14 @@ def shape_arguments(xtal: CrystalArgs) -> tuple[tuple, float]:
     if xtal.shape == params.ROUND:
         root = math.sqrt(xtal.fudge)
         shape = params.RoundSpot(Na * root, Nb * root, Nc * root)
-        return shape, N_product_sqr * lattice.ROUND_SCALE**2
+        return shape, N_product_sqr * layout.ROUND_SCALE**2
     if xtal.shape == params.GAUSS:
-        exponent = 2.0 * xtal.fudge / lattice.GAUSS_WIDTH / math.log(2.0)
+        exponent = 2.0 * xtal.fudge / layout.GAUSS_WIDTH / math.log(2.0)
         metric = _metric(xtal.recip, exponent * N_product_sqr)
         dark = 2.0 * EXP_UNDERFLOW / math.log(2.0)
         return params.GaussSpot(metric, dark), N_product_sqr
     metric = _metric(xtal.recip, xtal.fudge * N_product_sqr)
-    return params.TophatSpot(metric, lattice.TOPHAT_RADIUS_SQR), N_product_sqr
+    return params.TophatSpot(metric, layout.TOPHAT_RADIUS_SQR), N_product_sqr
 
 
 def run_record(job: Job, pixels: Pixels, panels: PanelArgs | None = None) -> np.ndarray:
@@ -130,14 +129,12 @@ def run_record(job: Job, pixels: Pixels, panels: PanelArgs | None = None) -> np.
     return record
 
 
-def tile_scratch() -> np.ndarray:
+def tile_scratch(threads: int) -> np.ndarray:
     """Return scratch for the tile kernel, one tile per thread, from a cache line on."""
-    import numba
-
-    from ..kernels.cpu.tiles import TILE_SIZE
+    from ..kernels.layout import TILE_SIZE
 
     line = 8
-    size = numba.get_num_threads() * TILE_SIZE
+    size = threads * TILE_SIZE
     flat = np.empty(size + line)
     skip = -(flat.ctypes.data // flat.itemsize) % line
     return flat[skip : skip + size].reshape(-1, TILE_SIZE)
@@ -250,7 +247,7 @@ def narrowed(shape: Any) -> Any:
 
 def why_double(setup: Setup, job: Job, on_device: bool) -> str | None:
     """Return why single precision is not used for a run; None where it is."""
-    from ..kernels import fixed_point
+    from ..kernels import layout
 
     factors = setup.structure_factors
     if job.sampling.running:
@@ -267,10 +264,10 @@ def why_double(setup: Setup, job: Job, on_device: bool) -> str | None:
     radius = cells * math.sqrt(setup.fudge)
     if setup.shape == "round" and radius > SINGLE_ROUND:
         return f"a round crystal of more than {SINGLE_ROUND:g} cells needs it"
-    if cells > fixed_point.LARGEST_N:
-        return f"a crystal of more than {fixed_point.LARGEST_N} cells needs it"
-    if largest_index(job) > fixed_point.LARGEST_INDEX:
-        return f"indices above {fixed_point.LARGEST_INDEX:g} need it"
+    if cells > layout.LARGEST_N:
+        return f"a crystal of more than {layout.LARGEST_N} cells needs it"
+    if largest_index(job) > layout.LARGEST_INDEX:
+        return f"indices above {layout.LARGEST_INDEX:g} need it"
     if factors.F is not None and factors.F.size >= SINGLE_TABLE:
         return f"the list has more than {SINGLE_TABLE} elements"
     return None

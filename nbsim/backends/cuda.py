@@ -403,7 +403,7 @@ class CudaBackend:
 
     def first_pixel(self, rank: int, interpolate: bool) -> tuple[bool, bool]:
         """Render a pixel on the processor; see `Backend.first_pixel`."""
-        from ..kernels.reference.pixel_cpu import render_pixel
+        from ..kernels.entries import render_pixel
 
         return render_pixel(
             rank, interpolate, True, self._job, self._pixels, self._image

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import time
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..model import validate
 from ..model.validate import Roi
 from ..resolve.amounts import R_E_SQR
 from ..resolve.run import Setup
@@ -377,7 +375,7 @@ def _render(
         stop = min(rank + (worker.ranks_per_call or block), pixels.count)
         reached = worker(rank, stop, interpolate, part_of(rank, stop))
         if reached < stop:
-            from ..kernels.reference.pixel_cpu import render_pixel
+            from ..kernels.entries import render_pixel
 
             interpolate, _ = render_pixel(reached, True, False, job, pixels, image)
             if not interpolate:
@@ -403,32 +401,3 @@ def block_size(setup: Setup) -> int:
     """Return ranks per call: short enough for Ctrl-C and a progress bar."""
     evaluations = setup.steps * setup.sensor.thicksteps
     return max(SMALLEST_BLOCK, int(EVALUATIONS_PER_BLOCK / evaluations))
-
-
-@contextlib.contextmanager
-def cpu_threads(threads: int | None) -> Iterator[None]:
-    """Use so many threads for the parallel loops inside the block.
-
-    Raises
-    ------
-    ValueError
-        When numba was started with fewer.
-    """
-    import numba
-
-    if threads is None:
-        yield
-        return
-    # Numba ships no types.
-    most = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
-    if not 1 <= validate.integer("threads", threads) <= most:
-        raise ValueError(
-            f"threads {threads}: expected 1 to {most}; for more, set NUMBA_NUM_THREADS "
-            "before the first image is rendered"
-        )
-    before = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)

@@ -134,10 +134,10 @@ class Result:
 
         Worked out when asked for: a loop over frames does not need it.
         """
-        from ..kernels.cpu.tiles import omega_sum
+        from ..kernels.entries import omega_sum
         from .cpu_arguments import run_record, tile_scratch
 
         job, pixels = self.solid_angles
         run = run_record(job, pixels, self.panels)
         curved = job.det.curved_detector or None
-        return omega_sum(tile_scratch(), run, pixels.active, curved)
+        return omega_sum(tile_scratch(1), run, pixels.active, curved)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..resolve.run import Setup
+from ..threads import count
 from .apart import apart
 from .c_threads import on_threads
 from .cpu import CpuBackend, source_fields
@@ -62,14 +63,12 @@ class SparseBackend:
         precision: str,
         forecast: Forecast,
     ) -> None:
-        import numba
-
         self._setup, self._precision = setup, precision
         self._job, self._pixels, self._image = job, pixels, image
         self._forecast = forecast
         self._clock = Clock()
         worth_it = forecast.sparse_s - FIXED > WORTH_THREADS
-        self._threads = numba.get_num_threads() if worth_it else 1
+        self._threads = count() if worth_it else 1
         self._frame = Frame(job)
         self._run = run_record(job, pixels)
         # Compiled when the work begins, apart from the main thread.
@@ -181,7 +180,7 @@ class SparseBackend:
     def _new_band(self) -> np.ndarray:
         """Fill in what all bands have in common."""
         from ..kernels.cpu.sparse_band import BAND, GROUP_SCRATCH
-        from ..kernels.cpu.tiles import TILE_SIZE
+        from ..kernels.layout import TILE_SIZE
 
         job, kept = self._job, self._keep
         kept["image"], kept["fields"] = self._image, source_fields(job)
@@ -380,4 +379,4 @@ class SparseBackend:
     def _call(self, function: int, *more: np.ndarray) -> None:
         self._next[0] = 0
         addresses = [array.ctypes.data for array in (self._band, *more)]
-        on_threads(function, addresses, self._threads)
+        on_threads("sparse", function, addresses, self._threads)

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .cpu_arguments import Lookup
-from .cpu_functions import c_function, packed
+from .cpu_functions import packed
+
+if TYPE_CHECKING:
+    from ..kernels.kinds import Kind
 
 
 class Functions(NamedTuple):
@@ -21,37 +23,30 @@ class Functions(NamedTuple):
     add_lit: int
 
 
-@functools.lru_cache(maxsize=None)
 def _functions(
-    shape: Any, lookup: Any, guard: Any, table: np.dtype, run: np.dtype
+    shape: Kind, lookup: Kind, guard: Kind, table: np.dtype, run: np.dtype
 ) -> Functions:
-    """Compile for types: numba's of named tuples, numpy's of table and run record."""
-    from numba import float32, float64, from_dtype, int64
-    from numba.core.types import CPointer
-
+    """Return the functions for kinds of named tuples, and types of table and record."""
     from ..kernels.cpu.sparse_band import BAND
-    from ..kernels.cpu.sparse_hits import find_hits, sort_hits
-    from ..kernels.cpu.sparse_lanes import add_lit, add_lit_single
-    from ..kernels.cpu.sparse_tiles import LIT_LOOP, render_lit_tiles
+    from ..kernels.kinds import FLOAT32, FLOAT64, INT64, element, pointer
+    from ..kernels.layout import LIT_LOOP
+    from ..kernels.native import address
 
-    rows, band = CPointer(float64), CPointer(from_dtype(BAND))
-    lit_types = (
-        *(rows, rows, rows, rows, CPointer(float32), CPointer(int64)),
-        *(int64, int64, int64, int64, rows, rows, int64),
-        *(int64, int64, int64, float64),
-        *(CPointer(shape), CPointer(lookup), CPointer(guard)),
+    rows, band = pointer(FLOAT64), pointer(element(BAND))
+    shapes = [pointer(kind) for kind in (shape, lookup, guard)]
+    lit_kinds = (
+        *(rows, rows, rows, rows, pointer(FLOAT32), pointer(INT64)),
+        *(INT64, INT64, INT64, INT64, rows, rows, INT64),
+        *(INT64, INT64, INT64, FLOAT64, *shapes),
     )
-    find_types = (band, CPointer(lookup), CPointer(from_dtype(table)), int64)
-    render_types = (
-        *(band, CPointer(from_dtype(run)), CPointer(from_dtype(LIT_LOOP))),
-        int64,
-    )
-    loop = add_lit_single if table == np.float32 else add_lit
+    find_kinds = (band, shapes[1], pointer(element(table)), INT64)
+    records = pointer(element(run)), pointer(element(LIT_LOOP))
+    loop = "add_lit_single" if table == np.float32 else "add_lit"
     return Functions(
-        find_hits=c_function(find_hits, find_types).address,
-        sort_hits=c_function(sort_hits, (band, int64)).address,
-        render=c_function(render_lit_tiles, render_types).address,
-        add_lit=c_function(loop, lit_types).address,
+        find_hits=address("cpu.sparse_hits.find_hits", find_kinds),
+        sort_hits=address("cpu.sparse_hits.sort_hits", (band, INT64)),
+        render=address("cpu.sparse_tiles.render_lit_tiles", (band, *records, INT64)),
+        add_lit=address(f"cpu.sparse_lanes.{loop}", lit_kinds),
     )
 
 
@@ -63,7 +58,7 @@ class LitLoop:
     functions
         See `Functions`.
     record
-        (1,) `sparse_tiles.LIT_LOOP`: addresses, valid as long as this object lives.
+        (1,) `layout.LIT_LOOP`: addresses, valid as long as this object lives.
     lookup, table
         What `sparse_hits.find_hits` is given.
     """
@@ -76,12 +71,16 @@ class LitLoop:
         factor: float,
         run: np.ndarray,
     ) -> None:
-        from numba import typeof
+        from ..kernels.kinds import kind_of
+        from ..kernels.layout import LIT_LOOP
 
-        from ..kernels.cpu.sparse_tiles import LIT_LOOP
-
-        types = (typeof(part) for part in (shape, lookup.arguments, guard))
-        self.functions = _functions(*types, lookup.table.dtype, run.dtype)
+        self.functions = _functions(
+            kind_of(shape),
+            kind_of(lookup.arguments),
+            kind_of(guard),
+            lookup.table.dtype,
+            run.dtype,
+        )
         self.lookup, self.table = packed(lookup.arguments), lookup.table
         self._kept = packed(shape), self.lookup, packed(guard)
         addresses = (part.ctypes.data for part in self._kept)

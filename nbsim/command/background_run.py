@@ -15,7 +15,7 @@ from ..formats.smv import SmvImage, write_smv
 from ..formats.textfiles import built_in_stol, read_sources, read_stol
 from ..images import scaling
 from ..images.noise import Noise, poisson_noise
-from ..kernels.statistics import squared_deviations
+from ..kernels.entries import squared_deviations
 from ..model.background import MATERIALS, Background
 from ..model.models import Beam, Detector, Goniometer
 from ..model.structure_factors import available_memory

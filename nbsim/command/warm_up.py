@@ -26,21 +26,17 @@ from ..simulation import Simulation
 @contextlib.contextmanager
 def announced(say: Callable[[str], None]) -> Iterator[None]:
     """Call `say` once if numba has to compile something inside the block."""
-    from numba.core import event
+    from ..kernels.machine_code import announced as told_of_compilations
 
-    class Announcer(event.Listener):
-        told = False
+    told = False
 
-        def on_start(self, event: event.Event) -> None:
-            if not self.told:
-                say("compiling the kernels that this run needs (only the first time)")
-            self.told = True
+    def tell() -> None:
+        nonlocal told
+        if not told:
+            say("compiling the kernels that this run needs (only the first time)")
+        told = True
 
-        def on_end(self, event: event.Event) -> None:
-            """Nothing: only the beginning is of interest."""
-
-    # Not "numba:compile": a C function (`compiled.c_function`) does not say that.
-    with event.install_listener("numba:run_pass", Announcer()):
+    with told_of_compilations(tell):
         yield
 
 

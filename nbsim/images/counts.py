@@ -225,7 +225,7 @@ def counts_image(
 
 def check_expected(expected: np.ndarray) -> None:
     """Raise ValueError unless photons can be drawn for every pixel."""
-    from ..kernels.statistics import count_nonfinite
+    from ..kernels.entries import count_nonfinite
 
     bad = count_nonfinite(expected, check_image(expected, None))
     if bad:

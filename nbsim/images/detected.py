@@ -214,7 +214,7 @@ def _by_c(
 
 def _streams(seed: int, calib_seed: int | None) -> tuple[np.ndarray, Any]:
     """Return where C's two streams begin, and its empty table."""
-    from ..kernels.random import STATE
+    from ..kernels.layout import STATE
 
     # C quirk: the default is not negated, and so becomes 1 when first drawn from.
     calibration = counts.DEFAULT_CALIB_SEED if calib_seed is None else -calib_seed

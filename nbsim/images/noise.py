@@ -61,8 +61,7 @@ def poisson_noise(
         If the image or the roi does not fit (see `check_image`), a pixel of the
         roi or the offset is not finite, or the seed is beyond +-(2**31 - 2).
     """
-    from ..kernels.random import poisson_image
-    from ..kernels.statistics import count_nonfinite
+    from ..kernels.entries import count_nonfinite, poisson_image
 
     bounds = check_image(image, roi)
     validate.number("adc_offset", adc_offset)

@@ -111,7 +111,7 @@ def statistics(
     ValueError
         If the shapes or types do not fit; see `check_image`.
     """
-    from ..kernels.statistics import rendered_sums, squared_deviations
+    from ..kernels.entries import rendered_sums, squared_deviations
 
     bounds = check_image(image, roi)
     if mask is not None and mask.shape != image.shape:
@@ -175,7 +175,7 @@ def int_image(
     ValueError
         If the image or the roi does not fit; see `check_image`.
     """
-    from ..kernels.scaling import int_pixels
+    from ..kernels.entries import int_pixels
 
     bounds = check_image(image, roi)
     out = np.zeros(image.shape, np.uint16)
@@ -207,7 +207,7 @@ def pgm_image(
     ValueError
         If the image or the roi does not fit; see `check_image`.
     """
-    from ..kernels.scaling import pgm_pixels
+    from ..kernels.entries import pgm_pixels
 
     bounds = check_image(image, roi)
     out = np.zeros(image.shape, np.uint8)

@@ -28,7 +28,7 @@ class Generator:
 
         Made when first needed: a run that draws nothing loads no kernel for it.
         """
-        from ..kernels.random import STATE
+        from ..kernels.layout import STATE
 
         return np.zeros((), STATE)[()]
 
@@ -41,7 +41,7 @@ def start(seed: int, generator: Generator) -> Any:
     ValueError
         If the seed is beyond +-(2**31 - 2).
     """
-    from ..kernels.random import start_stream
+    from ..kernels.entries import start_stream
 
     number = validate.seed("seed", seed)
     # The C program negates what was typed; zero or less starts afresh.
@@ -70,7 +70,7 @@ def random_misset_rad(seed: int, generator: Generator) -> tuple[float, float, fl
     ValueError
         If the seed is beyond +-(2**31 - 2).
     """
-    from ..kernels.random import mosaic_rotation_umat, umat2misset
+    from ..kernels.entries import mosaic_rotation_umat, umat2misset
 
     umat = np.empty((3, 3))
     cap = np.float32(CAP_OF_RANDOM_MISSET)
@@ -93,7 +93,7 @@ def uniform_misset_rad(seed: int, generator: Generator) -> tuple[float, float, f
     tuple
         Rotations about x, y, z in radians, to be applied in this order.
     """
-    from ..kernels.random import ran1
+    from ..kernels.entries import ran1
 
     rng = start(seed, generator)
     u1, u2, u3 = (float(ran1(rng)) for _ in range(3))
@@ -141,7 +141,7 @@ def mosaic_umats(
         If there are no domains, the spread is negative or not finite, or the
         seed is beyond +-(2**31 - 2).
     """
-    from ..kernels import random
+    from ..kernels import entries as random
 
     if mosaic_domains < 1:
         raise ValueError(f"{mosaic_domains} mosaic domains: there must be at least 1")

@@ -195,7 +195,7 @@ def _state_before(
     have changed, those pixels are rendered, because only their evaluations tell.
     """
     from ..backends.driver import pixel_at, render
-    from ..kernels.reference.pixel_cpu import render_pixel
+    from ..kernels.entries import render_pixel
 
     interpolate = setup.interpolate
     first = setup.flags.phi_carryover

@@ -218,9 +218,9 @@ def _run_sparse(options: argparse.Namespace, words: list[str]) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    import numba
+    from nbsim import threads
 
-    most = numba.config.NUMBA_NUM_THREADS
+    most = threads.most()
     options.threads = most if options.threads is None else options.threads
     if not 1 <= options.threads <= most:
         raise ValueError(
