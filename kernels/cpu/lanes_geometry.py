@@ -44,6 +44,26 @@ def pixel_numbers(first, n, run, active, fast, slow):
         fast[i] = run.xmin + (rank - row * run.width) - run.first_fast
 
 
+@lanes
+def start_pixels(sum_before, polar_before, n, total, polar, capture, keep, fell):
+    """Fill in what a pixel starts with: nothing seen yet, and inside everything."""
+    vector_loop()
+    for i in range(n):
+        total[i] = sum_before
+        polar[i] = polar_before
+        capture[i] = 1.0
+        keep[i] = 1.0
+        fell[i] = 0.0
+
+
+@lanes
+def mark(fell, n, fell_out):
+    """Write which pixels have left the list as bytes."""
+    vector_loop()
+    for i in range(n):
+        fell_out[i] = fell[i] != 0.0
+
+
 @lanes_inline
 def unit_and_length(x, y, z):
     """Return a vector divided by its length, and the length."""
@@ -107,19 +127,28 @@ def absorbed_fractions(layer, dx, dy, dz, n, run, capture):
     """Fill in capture_fraction where it is still 0, or where it is to be exact anew.
 
     See `detector.absorbed_fraction`.
+
+    Returns
+    -------
+    bool
+        Whether some pixel has none yet.
     """
     vector_loop()
     ox, oy, oz = run.odet_vector[0], run.odet_vector[1], run.odet_vector[2]
     depth = run.detector_thickstep * run.detector_mu * LOG2_E
     again = run.oversample_thick | run.per_ray
     straight = run.exact & run.curved_detector
+    missing = 0
     for i in range(n):
         parallax = 1.0 if straight else dx[i] * ox + dy[i] * oy + dz[i] * oz
         through = depth / parallax
         before = exp2(min(max(-layer * through, -LARGEST_EXPONENT), LARGEST_EXPONENT))
         behind = -(layer + 1) * through
         value = before - exp2(min(max(behind, -LARGEST_EXPONENT), LARGEST_EXPONENT))
-        capture[i] = value if again | (capture[i] == 0.0) else capture[i]
+        value = value if again | (capture[i] == 0.0) else capture[i]
+        capture[i] = value
+        missing += value == 0.0
+    return missing != 0
 
 
 @lanes

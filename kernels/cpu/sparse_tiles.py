@@ -352,11 +352,7 @@ def absorb(tile, n, run):
         capture[i] = 0.0
     for sub in range(run.oversample * run.oversample):
         tiles.directions(tile, layer, sub, n, run, None)
-        geometry.absorbed_fractions(layer, dx, dy, dz, n, run, capture)
-        missing = 0
-        for i in range(n):
-            missing += capture[i] == 0.0
-        if missing == 0:
+        if not geometry.absorbed_fractions(layer, dx, dy, dz, n, run, capture):
             return
 
 

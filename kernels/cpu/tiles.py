@@ -113,6 +113,9 @@ def accumulate_rare(tile, n, source, cell_vectors, run, loop, done):
             value *= polar[i] if run.oversample_polar else 1.0
             value *= omega[i] if run.oversample_omega else 1.0
             weight[i] = value
+    if not run.dmin > 0.0:
+        accumulate(tile, total, n, source, cell_vectors, run, loop, done)
+        return
     first_cells = loop.first_cells
     # Pixels beyond dmin go along on a copy that is not used.
     copy = advanced(tile, RAY_SUM)
@@ -219,13 +222,12 @@ def render_tile(
     capture, polar = advanced(tile, CAPTURE), advanced(tile, POLAR)
     fell = advanced(tile, FELL)
     geometry.pixel_numbers(first, n, run, active, fast, slow)
-    for i in range(n):
-        # A plain sum gets background and constant factor at the end.
-        total[i] = run.I_bg if loop.running else 0.0
-        polar[i] = 1.0 if run.nopolar else 0.0
-        capture[i] = 1.0
-        keep[i] = 1.0
-        fell[i] = 0.0
+    # A plain sum gets background and constant factor at the end.
+    sum_before = run.I_bg if loop.running else 0.0
+    polar_before = 1.0 if run.nopolar else 0.0
+    geometry.start_pixels(
+        sum_before, polar_before, n, total, polar, capture, keep, fell
+    )
     if rare is not None:
         sums = advanced(tile, RAY_SUM)
         for i in range(n):
@@ -233,16 +235,23 @@ def render_tile(
     polar_missing = not (run.nopolar | run.per_ray)
     for layer in range(run.detector_thicksteps):
         if rare is not None:
+            capture_before = 1.0 if run.detector_thick == 0.0 else 0.0
             for i in range(n):
-                capture[i] = 1.0 if run.detector_thick == 0.0 else 0.0
+                capture[i] = capture_before
+            # C quirk: unless each term is multiplied, the last layer's is used.
+            last = layer == run.detector_thicksteps - 1
+            capture_missing = last and run.detector_thick > 0.0
         for sub in range(run.oversample * run.oversample):
             directions(tile, layer, sub, n, run, rare)
             if layer + sub == 0 or run.oversample_omega or run.per_ray:
                 distance = normal_distance(layer_depth(layer, run), run)
                 geometry.solid_angles(airpath, distance, n, run, omega)
             if rare is not None:
-                if run.detector_thick > 0.0 or run.oversample_thick:
-                    geometry.absorbed_fractions(layer, dx, dy, dz, n, run, capture)
+                absorbs = run.per_ray and run.detector_thick > 0.0
+                if capture_missing or absorbs or run.oversample_thick:
+                    capture_missing = geometry.absorbed_fractions(
+                        layer, dx, dy, dz, n, run, capture
+                    )
                 if run.per_ray:
                     weight = advanced(tile, WEIGHT)
                     geometry.subpixel_weights(omega, capture, n, weight)
@@ -291,8 +300,7 @@ def render_tile(
     geometry.store_photons(
         fast, slow, total, capture, polar, omega, n, run, loop, image
     )
-    for i in range(n):
-        fell_out[i] = fell[i] != 0.0
+    geometry.mark(fell, n, fell_out)
     return 0
 
 
