@@ -15,8 +15,8 @@ INPUTS = {"hkl", "mat", "img", "mask", "sourcefile", "stol", "4stol", "Q", "dump
 def absolute_inputs(words: Sequence[str]) -> list[str]:
     """Make the names of input files independent of the working folder."""
     result = list(words)
-    for i in _file_words(words):
-        if _option(words[i - 1]).name in INPUTS:
+    for i, option in _file_words(words):
+        if option.name in INPUTS:
             result[i] = os.path.abspath(words[i])
     return result
 
@@ -24,22 +24,21 @@ def absolute_inputs(words: Sequence[str]) -> list[str]:
 def own_outputs(words: Sequence[str]) -> list[str]:
     """Keep output files in the working folder, where only one program finds them."""
     result = list(words)
-    for i in _file_words(words):
-        option = _option(words[i - 1])
+    for i, option in _file_words(words):
         if option.group == "Output" or option.name == "trace_file":
             result[i] = os.path.basename(words[i]) or words[i]
     return result
 
 
-def _file_words(words: Sequence[str]) -> list[int]:
-    """Return the places of words that are a file's name."""
+def _file_words(words: Sequence[str]) -> list[tuple[int, Option]]:
+    """Return the places of words that are a file's name, and their options."""
     places = []
     for i, word in enumerate(words[:-1]):
         option = _option(word)
         if option is not None and option.arguments:
             first = option.arguments[0]
             if first.kind == "text" and not first.choices:
-                places.append(i + 1)
+                places.append((i + 1, option))
     return places
 
 

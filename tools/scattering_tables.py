@@ -67,7 +67,7 @@ WATER_END = 0.5
 def form_factor(element: str, s: np.ndarray) -> np.ndarray:
     """Return f of an atom, electrons, at s in 1/A."""
     a, b, c = FORM_FACTORS[element]
-    return sum(ai * np.exp(-bi * s * s) for ai, bi in zip(a, b)) + c
+    return np.asarray(sum(ai * np.exp(-bi * s * s) for ai, bi in zip(a, b)) + c)
 
 
 def debye(distance: float, s: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..jit import entry, scalar
 from ..reference.detector import pixel_position
+from ..reference.polarization import kahn
 from .intrinsics import vector_loop
 
 # Nobody calls these from C; several Python threads run them at once.
@@ -98,13 +99,13 @@ def scattering(x, y, z, source, beam, s, farthest, polar):
 
     `farthest` becomes the largest s of a pixel so far.
 
-    The factor is 0.5 (1 + cos^2 2theta - K cos 2psi sin^2 2theta); the last product is
-    (E^2 - B^2) / |b|^2 for b = axis x incident, B = d.b and E = d.(incident x b).
+    In the factor, `polarization.kahn`, cos 2psi sin^2 2theta is (E^2 - B^2) / |b|^2 for
+    b = axis x incident, B = d.b and E = d.(incident x b).
     """
     vector_loop()
     ix, iy, iz = components(beam.incident[source])
     per_length = 0.5 / beam.wavelength[source]
-    kahn = beam.polarization
+    K = beam.polarization
     ax, ay, az = components(beam.polar_vector)
     bx, by, bz = ay * iz - az * iy, az * ix - ax * iz, ax * iy - ay * ix
     ex, ey, ez = iy * bz - iz * by, iz * bx - ix * bz, ix * by - iy * bx
@@ -119,8 +120,8 @@ def scattering(x, y, z, source, beam, s, farthest, polar):
         B = x[i] * bx + y[i] * by + z[i] * bz
         # An axis along the ray has no direction across it: psi is 0, as in C.
         twisted = (E * E - B * B) / length_sqr if length_sqr > 0.0 else 1.0 - square
-        factor = 0.5 * (1.0 + square - kahn * twisted)
-        factor = factor if kahn != 0.0 else 0.5 * (1.0 + square)
+        # Where K is 0, twisted may be infinite.
+        factor = kahn(square, K * twisted if K != 0.0 else 0.0)
         polar[i] = 1.0 if beam.nopolar else factor
 
 

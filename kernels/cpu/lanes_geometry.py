@@ -13,6 +13,7 @@ import numpy as np
 
 from ..jit import lanes, lanes_inline
 from ..reference.detector import pixel_position
+from ..reference.polarization import kahn
 from .intrinsics import vector_loop
 from .reduced import TINY, exp2
 
@@ -183,7 +184,7 @@ def kahn_factor(x, y, z, ray, E_in, B_in, K):
     # TINY: where both are 0, the angle atan2(B, E) is 0.
     cos_2psi = (E * E - B * B + TINY) / (E * E + B * B + TINY)
     square = cos_2theta * cos_2theta
-    return 0.5 * (1.0 + square - K * cos_2psi * (1.0 - square))
+    return kahn(square, K * cos_2psi * (1.0 - square))
 
 
 @lanes

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Polarization factor of a reflected ray."""
 
-from ..jit import scalar
+from ..jit import scalar, scalar_inline
 from .vectors import cross, dot, unit
 
 
@@ -12,9 +12,18 @@ def field_axes(incident, axis):
     return unit(cross(incident, B_in)), B_in
 
 
+@scalar_inline
+def kahn(cos_2theta_sqr, twist):
+    """Kahn et al. (1982), 0.5 (1 + cos^2 2theta - K cos 2psi sin^2 2theta).
+
+    For all loops, whatever way suits them to the last product, the `twist`.
+    """
+    return 0.5 * (1.0 + cos_2theta_sqr - twist)
+
+
 @scalar
 def polarization_factor(kahn_factor, incident, diffracted, axis):
-    """Kahn et al. (1982) factor, 0.5 (1 + cos^2 2theta - K cos 2psi sin^2 2theta).
+    """Return the factor of a reflected ray, see `kahn`.
 
     C: ``polarization_factor``. cos 2psi of the angle psi = atan2(B, E) is
     written as (E^2 - B^2) / (E^2 + B^2), without trigonometry.
@@ -31,7 +40,7 @@ def polarization_factor(kahn_factor, incident, diffracted, axis):
     cos_2theta = dot(incident, diffracted)
     cos_2theta_sqr = cos_2theta * cos_2theta
     if kahn_factor == 0.0:
-        return 0.5 * (1.0 + cos_2theta_sqr)
+        return kahn(cos_2theta_sqr, 0.0)
     E_in, B_in = field_axes(incident, axis)
     E_out = dot(diffracted, E_in)
     B_out = dot(diffracted, B_in)
@@ -40,6 +49,4 @@ def polarization_factor(kahn_factor, incident, diffracted, axis):
     cos_2psi = 1.0
     if E_sqr + B_sqr > 0.0:
         cos_2psi = (E_sqr - B_sqr) / (E_sqr + B_sqr)
-    return 0.5 * (
-        1.0 + cos_2theta_sqr - kahn_factor * cos_2psi * (1.0 - cos_2theta_sqr)
-    )
+    return kahn(cos_2theta_sqr, kahn_factor * cos_2psi * (1.0 - cos_2theta_sqr))

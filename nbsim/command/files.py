@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files of the programs beside nbsim: all of them appear, or none."""
+"""Files of a run: no two of one name, and of the programs beside nbsim all or none."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def check_outputs(outputs: Mapping[str, str], inputs: Mapping[str, str]) -> None
     FileError
         If a file cannot be written.
     """
+    check_distinct(outputs, inputs)
+    for path in outputs.values():
+        check_writable(path)
+
+
+def check_distinct(outputs: Mapping[str, str], inputs: Mapping[str, str]) -> None:
+    """Refuse an output that is an input or another output; see `check_outputs`."""
     seen: list[tuple[str, str]] = []
     for name, path in outputs.items():
         for other, source in inputs.items():
@@ -42,7 +49,6 @@ def check_outputs(outputs: Mapping[str, str], inputs: Mapping[str, str]) -> None
                     "each output needs its own"
                 )
         seen.append((name, path))
-        check_writable(path)
 
 
 def write_together(

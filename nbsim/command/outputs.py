@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import FileError
-from ..formats.files import check_writable, replace_when_complete, same_place
+from ..formats.files import check_writable, replace_when_complete
 from ..formats.hkl import write_fdump
 from ..formats.registry import Content, ImageFormat, chosen_format
 from ..formats.unfinished import together
@@ -21,6 +21,7 @@ from ..images.scaling import Statistics, automatic_int_scale, automatic_pgm_scal
 from ..model.structure_factors import available_memory
 from ..model.validate import MAX_SEED
 from ..options import OPTIONS
+from .files import check_distinct
 from .trace_files import trace_rows
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def outputs_to_write(command: CommandLine[Simulation]) -> Plan:
     images = {name: path for name, path in paths.items() if path is not None}
     extras = {"trace_file": output.trace_file, "dump": output.dumpfile}
     everything = images | {name: path for name, path in extras.items() if path}
-    _check_distinct(everything, command.inputs)
+    check_distinct(everything, command.inputs)
     _check_seed(output)
     _check_memory(command)
     _check_spread(command)
@@ -155,24 +156,6 @@ def _headers_of_one(
             f"{', '.join(paths)}: all {len(panels)} panels in one image, but a header "
             f"describes one, panel {panels[0].name}; -show_config json has them all"
         )
-
-
-def _check_distinct(outputs: dict[str, str], inputs: dict[str, str]) -> None:
-    seen: list[tuple[str, str]] = []
-    for name, path in outputs.items():
-        for other, input_path in inputs.items():
-            if same_place(path, input_path):
-                raise ValueError(
-                    f"-{name} {path} would overwrite the file that -{other} reads; "
-                    f"give another name with -{name}"
-                )
-        for other, earlier in seen:
-            if same_place(path, earlier):
-                raise ValueError(
-                    f"-{other} {earlier} and -{name} {path} are the same file; "
-                    "each output needs its own"
-                )
-        seen.append((name, path))
 
 
 def _check_seed(output: Output) -> None:

@@ -84,7 +84,8 @@ def check_device(chosen: Mapping[str, tuple[Any, ...]]) -> None:
     """
     with _of_the_line():
         if "device" in chosen:
-            request = device.parse_device(*chosen["device"], "-device")
+            (word,) = chosen["device"]
+            request = device.parse_device(word, "-device")
         else:
             request = device.requested(None)
     device.check(request)

@@ -12,8 +12,9 @@ import numpy as np
 
 from ..formats.coordinates import AtomicModel, read_coordinates
 from ..model import validate
+from ..model.limits import EV_ANGSTROM
 from ..model.spectral import SpectralParts
-from ..model.spectrum import EV_ANGSTROM, checked_spectrum
+from ..model.spectrum import checked_spectrum
 from ..model.structure_factors import Origin, StructureFactors
 from .anomalous import Anomalous, anomalous_choice
 from .box import Box, absent

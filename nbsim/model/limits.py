@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 #: The random numbers work modulo 2**31 - 1.
 MAX_SEED = 2**31 - 2
-#: Photon energy [eV] times wavelength [A], as the C program rounds it.
-EV_ANGSTROM = 12398.42
+#: Photon energy [eV] times wavelength [A], CODATA 2018.
+EV_ANGSTROM = 12398.4198433
+#: The same as the C program rounds it: of -energy, and of what is told about a run.
+C_EV_ANGSTROM = 12398.42
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,7 +94,7 @@ TURN_DEG = Bounds(unit="degrees", low=0, high=1e6)
 DIVERGENCE_MRAD = Bounds(unit="mrad", low=0, high=6300)
 SAMPLE_MM = Bounds(unit="mm", low=0, high=100)
 WAVELENGTH_A = Bounds(unit="Angstrom", low=0.01, high=100)
-ENERGY_EV = Bounds(unit="eV", low=EV_ANGSTROM / 100, high=EV_ANGSTROM / 0.01)
+ENERGY_EV = Bounds(unit="eV", low=C_EV_ANGSTROM / 100, high=C_EV_ANGSTROM / 0.01)
 ORIGIN_PIXELS = Bounds(unit="pixels", low=-1e10, high=1e10)
 CELL_A = Bounds(unit="Angstrom", low=1, high=1e5)
 CELL_DEG = Bounds(unit="degrees", above=0, below=180)

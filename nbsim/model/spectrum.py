@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import validate
+from .limits import EV_ANGSTROM
 
-#: Photon energy [eV] times wavelength [A], CODATA 2018.
-EV_ANGSTROM = 12398.4198433
 #: First numbers above it are energies in eV, below it wavelengths in Angstrom.
 EV_OR_ANGSTROM = 100.0
 

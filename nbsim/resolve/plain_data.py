@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..model.experiment import Experiment
-from ..model.limits import EV_ANGSTROM
+from ..model.limits import C_EV_ANGSTROM
 from ..model.structure_factors import Origin
 from .panels import PlacedPanel
 from .run import Setup
@@ -99,7 +99,7 @@ def _beam(experiment: Experiment, setup: Setup) -> Section:
     wavelength_A = setup.wavelength * 1e10
     return {
         "wavelength_A": wavelength_A,
-        "energy_eV": EV_ANGSTROM / wavelength_A,
+        "energy_eV": C_EV_ANGSTROM / wavelength_A,
         "fluence_photons_per_m2": setup.fluence,
         "flux_photons_per_s": setup.flux,
         "exposure_s": beam.exposure_s,

@@ -123,7 +123,7 @@ def measure(times: int, say: Callable[[str], None]) -> None:
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--times", type=int, default=100)
     # Programs inherit that it is ignored, as in the background of a script.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -55,7 +55,7 @@ def _sum(x):
 @njit(**LANE_OPTIONS)
 def _multiply_add(start, steps, out):
     """Run the chains for every element; `steps` has the chains' first differences."""
-    vector_loop()
+    vector_loop()  # pyright: ignore[reportCallIssue]
     m, a = steps[16], steps[17]
     for i in range(out.shape[0]):
         x = start[i]

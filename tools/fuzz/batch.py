@@ -8,6 +8,7 @@ there last when the process dies is what killed it.
 import contextlib
 import json
 import multiprocessing
+from multiprocessing.process import BaseProcess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,7 @@ def run_batch(kind: str, number: int, count: int, folder: Path) -> Batch:
     return batch
 
 
-def _stopped(process: multiprocessing.process.BaseProcess, journal: Path) -> bool:
+def _stopped(process: BaseProcess, journal: Path) -> bool:
     """Wait for the end of a process; kill it, and return True, where it hangs."""
     size = -1
     while process.is_alive():
@@ -136,7 +137,7 @@ def _work(kind: str, number: int, count: int, folder: Path) -> None:
         deadline=None,
         database=None,
         phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[*HealthCheck],  # pyright: ignore[reportArgumentType]
         print_blob=False,
     )
     contents = {name: (folder / name).read_bytes() for name in {i.name for i in INPUTS}}

@@ -84,13 +84,13 @@ class Case:
     def reference(self) -> Reference:
         with np.load(self.reference_file, allow_pickle=False) as data:
             stored = dict(data)
-        shape = tuple(int(n) for n in stored["shape"])
-        y0, y1, x0, x1 = stored.get("crop", (0, shape[0], 0, shape[1]))
+        slow, fast = (int(n) for n in stored["shape"])
+        y0, y1, x0, x1 = stored.get("crop", (0, slow, 0, fast))
         pgm = stored.get("pgm")
         return Reference(
             image=stored["image"],
             crop=(slice(int(y0), int(y1)), slice(int(x0), int(x1))),
-            shape=shape,
+            shape=(slow, fast),
             total=float(stored["sum"]),
             int_image=stored.get("int"),
             noise=stored.get("noise"),

@@ -175,7 +175,7 @@ def _run(words: list[str]) -> int:
     if options.model_pair:
         return _run_models(arguments, extra, words, options)
     carryover = any(name == "phi_carryover" for name, _ in parse(arguments))
-    c_command = [found_program(options.c_bin)]
+    c_command = [found_program(str(options.c_bin))]
     py_command = [sys.executable, "-m", "nbsim"]
     if options.py_bin:
         py_command = [found_program(options.py_bin)]

@@ -100,10 +100,9 @@ def _correlation(c: np.ndarray, py: np.ndarray) -> float:
     if np.array_equal(c, py):
         return 1.0
     # Scaled first, because squares of bright pixels overflow or faint ones vanish.
-    scaled = [_scaled(side - side.mean()) for side in (c, py)]
-    if any(side is None for side in scaled):
+    a, b = (_scaled(side - side.mean()) for side in (c, py))
+    if a is None or b is None:
         return math.nan
-    a, b = scaled
     return float((a @ b) / math.sqrt((a @ a) * (b @ b)))
 
 

@@ -158,15 +158,14 @@ def factors(c: TraceLog, py: TraceLog, comparison: Comparison) -> dict[str, Any]
     content = {}
     for name, description in SCALING_CHAIN.items():
         one, other = (log.values.get(name, (None,))[0] for log in (c, py))
-        both = one is not None and other is not None
-        delta = other - one if both else None
+        delta = None if one is None or other is None else other - one
         content[name] = {
             "description": description,
             "c_value": _json(one),
             "py_value": _json(other),
             "abs_delta": _json(delta),
             "rel_delta": _json(delta / one) if delta is not None and one else None,
-            "status": found[name].status if both else MISSING,
+            "status": found[name].status if delta is not None else MISSING,
         }
     return content
 

@@ -106,7 +106,7 @@ def _run(words: list[str]) -> int:
     options = build_parser().parse_args(own)
     options.c_bin = options.c_bin or os.environ.get(C_BIN)
     _check(options, extra)
-    program = "" if options.c_log else found_program(options.c_bin)
+    program = "" if options.c_log else found_program(str(options.c_bin))
     pixel = tuple(options.pixel) if options.pixel else None
     # Logs are read before anything is created, so that a bad one leaves nothing.
     c = read_trace(options.c_log, pixel) if options.c_log else None

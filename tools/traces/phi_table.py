@@ -128,7 +128,6 @@ def phi_table(c: TraceLog, py: TraceLog) -> PhiTable:
     for tic, (first, second) in zip(tics, rows):
         one, other = first["k_frac"], second["k_frac"]
         at = other if one is None else one
-        both = one is not None and other is not None
         steps.append(
             PhiStep(
                 phi_tic=tic,
@@ -137,7 +136,9 @@ def phi_table(c: TraceLog, py: TraceLog) -> PhiTable:
                 py=second,
                 slope=grating_slope(at, N_b) if N_b and at is not None else None,
                 explained=(
-                    grating(other, N_b) - grating(one, N_b) if N_b and both else None
+                    None
+                    if not N_b or one is None or other is None
+                    else grating(other, N_b) - grating(one, N_b)
                 ),
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...model.limits import ENERGY_EV, EV_ANGSTROM
+from ...model.limits import C_EV_ANGSTROM, ENERGY_EV
 from ..schema import file, group, number, option
 from .shared import NOT_USED, unless
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _energy(words: Collector, energy_eV: float) -> None:
-    words.set("beam", wavelength_A=EV_ANGSTROM / energy_eV)
+    words.set("beam", wavelength_A=C_EV_ANGSTROM / energy_eV)
 
 
 def _fluence_is_overruled(words: Collector) -> str:
