@@ -12,7 +12,7 @@ from numba.extending import overload
 from ..jit import LANE_OPTIONS, lanes, lanes_inline
 from .intrinsics import bits_of_float64, float32_of_bits, vector_loop
 from .lanes import cell_at, element_at
-from .lanes_listed import PLACE, TERM, fill_places, fill_terms
+from .lanes_listed import F_CELL, PLACE, TERM, fill_places, fill_terms
 
 SHIFT = np.uint64(32)
 
@@ -58,16 +58,32 @@ def _F_at(table, place, coefficients):
 
 
 @lanes
-def add_products(scratch, n, lookup, table, total):
-    """Read F of every place and add F_cell^2 F_latt^2."""
-    vector_loop()
+def fill_F_sqr(scratch, n, lookup, table):
+    """Fill in F_cell^2 of every place.
+
+    Neighbours on the detector have the same place more often than not: F is worked out
+    only where it differs from that of the pixel before.
+    """
     parts = np.uint64(len(lookup.coefficients) // 2 + 1)
+    before, F_sqr = 0.0, 0.0  # no place is 0
     for i in range(n):
         place = scratch[PLACE + i]
-        real, imaginary = F_at(table, parts * element_at(place), lookup.coefficients)
-        inside = real * real + imaginary * imaginary
-        F_sqr = lookup.default_F_sqr if place < 0.0 else inside
-        total[i] += scratch[TERM + i] * F_sqr
+        if place != before:
+            real, imaginary = F_at(
+                table, parts * element_at(place), lookup.coefficients
+            )
+            inside = real * real + imaginary * imaginary
+            F_sqr = lookup.default_F_sqr if place < 0.0 else inside
+            before = place
+        scratch[F_CELL + i] = F_sqr
+
+
+@lanes
+def add_products(scratch, n, total):
+    """Add F_cell^2 F_latt^2."""
+    vector_loop()
+    for i in range(n):
+        total[i] += scratch[TERM + i] * scratch[F_CELL + i]
 
 
 def add_spectral_terms(
@@ -96,5 +112,6 @@ def add_spectral_terms(
     for m in range(orientations):
         fill_places(sx, sy, sz, scratch, n, cell_at(cells, m), form, find)
         fill_terms(scratch, n, form, None)
-        add_products(scratch, n, find, table, total)
+        fill_F_sqr(scratch, n, find, table)
+        add_products(scratch, n, total)
     return 0
