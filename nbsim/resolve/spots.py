@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .amounts import R_E_SQR
+from .cell import Cell
 from .positions import positions
 from .run import Setup
 
@@ -103,8 +104,17 @@ def beamline(setup: Setup) -> Beamline:
     return Beamline(
         s0=direction / np.linalg.norm(direction) / wavelength,
         spindle=np.array(setup.geometry.spindle_vector),
-        A=np.array([cell.a_star, cell.b_star, cell.c_star]).T,
+        A=reciprocal_lattice(cell),
     )
+
+
+def reciprocal_lattice(cell: Cell) -> np.ndarray:
+    """Return (3, 3) columns a*, b*, c* of the crystal that is rendered, 1/A.
+
+    C quirk: kernels look at a, b, c, and with three oblique angles -cell has other a*,
+    b*, c* than these, a few parts in 10 000 too long.
+    """
+    return np.linalg.inv(np.array([cell.a, cell.b, cell.c]))
 
 
 def source_weights(setup: Setup) -> np.ndarray:

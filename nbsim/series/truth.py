@@ -13,6 +13,7 @@ from ..formats.files import replace_when_complete
 from ..formats.nxmx import is_hdf5, require_hdf5
 from ..formats.recording import Recording
 from ..resolve.plain_data import panels
+from ..resolve.spots import reciprocal_lattice
 from ..resolve.vectors import RTD
 from .predict import SPOT, still_spots, sweep_spots
 from .series import Frame, Series
@@ -90,7 +91,7 @@ def _frames(series: Series) -> dict[str, Any]:
         if shared is None or series.rows:
             shared = frame.simulation.setup
         cell = shared.cell
-        stars.append([list(cell.a_star), list(cell.b_star), list(cell.c_star)])
+        stars.append(reciprocal_lattice(cell).T.tolist())
         cells.append([*cell.lengths, *(angle * RTD for angle in cell.angles)])
         wavelengths.append(shared.wavelength * 1e10)
         seeds.append(frame.seed)

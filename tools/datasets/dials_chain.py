@@ -57,7 +57,7 @@ CASES = {
         120,
     ),
     "triclinic": Case(
-        "-distance 120 -Xbeam 50.1 -Ybeam 53.3 -N 10 -spindle_axis 0.1 0.9 0.3", 240
+        "-distance 120 -Xbeam 50.1 -Ybeam 53.3 -N 10 -spindle_axis 0.1 0.9 0.3", 90
     ),
 }
 FILES = {
