@@ -20,6 +20,7 @@ from .threads import limited
 
 if TYPE_CHECKING:
     from .backends.background import BackgroundImage
+    from .backends.device import Request
     from .backends.extract import ExtractedTable
     from .backends.protocol import Result
     from .images.noise import Noise
@@ -126,6 +127,7 @@ class Simulation(Experiment):
         progress: Callable[[float], None] | None = None,
         out: np.ndarray | None = None,
         sheet: bool = False,
+        on_device: bool = False,
     ) -> Result:
         """Render the image and return it with what is known about the run.
 
@@ -149,6 +151,9 @@ class Simulation(Experiment):
         sheet
             Whether the image of several panels is their sheet (slow, fast), as files
             have it, instead of (panels, slow, fast).
+        on_device
+            Leave the image on the CUDA device that `backend` names, as a
+            `DeviceImage`: torch, CuPy and others use it there without a copy.
 
         Raises
         ------
@@ -171,6 +176,8 @@ class Simulation(Experiment):
             if roi is None
             else dataclasses.replace(self.detector, roi=roi)
         )
+        if on_device:
+            self._check_on_device(device.requested(backend), out)
         image = np.zeros(detector.shape, np.float32) if out is None else out
         _check_out(image, detector.shape)
         if out is not None:
@@ -187,10 +194,24 @@ class Simulation(Experiment):
                     progress,
                     backend=backend,
                     precision=precision,
+                    on_device=on_device,
                 )
         if sheet or self.detector.sheet is None:
             return result
         return dataclasses.replace(result, image=self.detector.to_panels(image))
+
+    def _check_on_device(self, request: Request, out: np.ndarray | None) -> None:
+        """Refuse what cannot leave an image on a device."""
+        if request.kind != "cuda" or len(request.indices) > 1:
+            raise ValueError('on_device: expected one device, such as backend="cuda:0"')
+        if out is not None:
+            raise ValueError("on_device: the image stays there, so out cannot be given")
+        if self.detector.sheet is not None:
+            raise ValueError("on_device: panels are put together on the processor")
+        if self.setup.separate_channels:
+            raise ValueError(
+                "on_device: the channels of this spectrum are added up on the processor"
+            )
 
     def channel(self, number: int) -> Simulation:
         """Return the simulation of one channel of the spectrum alone.
@@ -258,14 +279,15 @@ class Simulation(Experiment):
             out_of_range=fell_out[0] if fell_out else None,
         )
 
-    def render(self, **options: Any) -> np.ndarray:
+    def render(self, **options: Any) -> Any:
         """Render the image; the keyword arguments are those of `run`.
 
         Returns
         -------
         ndarray
             (slow, fast) float32, photons per pixel; (panels, slow, fast) of a detector
-            of several panels, 0 beyond those of a smaller panel.
+            of several panels, 0 beyond those of a smaller panel; with `on_device` a
+            `DeviceImage`.
         """
         return self.run(**options).image
 

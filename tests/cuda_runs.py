@@ -8,18 +8,21 @@ simulated step takes microseconds: every image is a few pixels.
 Usage: NUMBA_ENABLE_CUDASIM=1 python cuda_runs.py RESULTS.npz
 """
 
+import contextlib
 import dataclasses
+import importlib
 import os
 import sys
 import warnings
 from concurrent.futures import Executor, Future
+from unittest import mock
 
 import numpy as np
 from golden_cases import CASES
 
 from nbsim import Simulation, StructureFactors
 from nbsim.backends import cuda as render_cuda
-from nbsim.backends import driver
+from nbsim.backends import cuda_device, cuda_memory, driver
 from nbsim.model.spectral import SpectralParts
 
 #: Pixels of a window, slow and fast.
@@ -192,10 +195,7 @@ def short_launches(evaluations):
     """Return a change that makes launches of so many evaluations."""
 
     def change(backend):
-        device = backend.devices[0]
-        device._learn = lambda *_: None
-        device.evaluations_per_second = evaluations / render_cuda.LAUNCH_SECONDS
-        device._wave = 1
+        backend.devices[0].keep_speed(evaluations / cuda_device.LAUNCH_SECONDS)
 
     return change
 
@@ -208,6 +208,63 @@ def little_memory(backend) -> None:
 def many_parts(backend) -> None:
     """Pretend a device so large that orientations are dealt out in parts."""
     backend.devices[0]._wave = 10**6
+
+
+#: What a run asks of a device, and how the simulator calls it.
+COUNTED = {
+    "allocations": ("numba.cuda", "device_array"),
+    "tables": ("numba.cuda", "to_device"),
+    "up": ("numba.cuda.simulator.cudadrv.devicearray.FakeCUDAArray", "copy_to_device"),
+    "down": ("numba.cuda.simulator.cudadrv.devicearray.FakeCUDAArray", "copy_to_host"),
+    "launches": ("numba.cuda.simulator.kernel.FakeCUDAKernel", "__call__"),
+}
+
+
+@contextlib.contextmanager
+def counting():
+    """Yield how often a device was asked for each of COUNTED inside the block."""
+    counts = dict.fromkeys(COUNTED, 0)
+
+    def counted(what, function):
+        def call(*args, **kwargs):
+            # Functions that a kernel calls are kernels of the simulator, too.
+            own = getattr(args[0], "_device", False) if what == "launches" else False
+            counts[what] += not own
+            return function(*args, **kwargs)
+
+        return call
+
+    with contextlib.ExitStack() as stack:
+        for what, (owner, name) in COUNTED.items():
+            module, _, kind = owner.rpartition(".")
+            home = (
+                getattr(importlib.import_module(module), kind)
+                if kind[0].isupper()
+                else importlib.import_module(owner)
+            )
+            replaced = counted(what, getattr(home, name))
+            stack.enter_context(mock.patch.object(home, name, replaced))
+        yield counts
+
+
+#: Lines of loops over stills, beside the one with many domains.
+LOOPS = ("default_F", "many_cells", "mosaic", "few_cells", "physical", "running")
+
+
+def counts_of_a_loop(name: str) -> dict[str, np.ndarray]:
+    """Return COUNTED of the first image of a loop, the same again, and a turned one."""
+    first = twin(name)
+    turned = dataclasses.replace(
+        first, crystal=dataclasses.replace(first.crystal, misset_deg=(1.0, 2.0, 3.0))
+    )
+    cuda_memory.forget(0)
+    numbers = []
+    for simulation in (first, first, turned):
+        simulation.setup  # what is worked out once is not the image's
+        with counting() as counts:
+            simulation.run(backend="cuda")
+        numbers.append(list(counts.values()))
+    return {f"counts {name}": np.array(numbers)}
 
 
 def interrupted() -> str:
@@ -258,6 +315,8 @@ def main(path: str) -> None:
     results["little memory"] = on_backend(mosaic, little_memory)
     results["many parts"] = on_backend(mosaic, many_parts)
     results["three devices"] = on_backend(mosaic, indices=(0, 0, 0))
+    for name in LOOPS:
+        results.update(counts_of_a_loop(name))
     results["interrupted"] = np.array(interrupted())
     np.savez(path, **results)
 

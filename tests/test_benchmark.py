@@ -410,8 +410,8 @@ def test_events_time_what_is_queued_after_the_ballast(monkeypatch):
     )
     fill = defaultdict(lambda: lambda *_: calls.append("ballast"))
     kernels = SimpleNamespace(fill=fill)
-    monkeypatch.setitem(sys.modules, "nbsim.kernels.cuda.kernels", kernels)
-    monkeypatch.setattr("nbsim.kernels.cuda.kernels", kernels, raising=False)
+    monkeypatch.setitem(sys.modules, "nbsim.kernels.cuda.measuring", kernels)
+    monkeypatch.setattr("nbsim.kernels.cuda.measuring", kernels, raising=False)
     clock = benchmark_cuda_times.EventClock(cuda)
     for launch in ("first", "second"):
         clock.before()

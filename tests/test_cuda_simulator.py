@@ -208,5 +208,21 @@ def test_spectrum(name, simulated):
         )
 
 
+@pytest.mark.parametrize("name", cuda_runs.LOOPS)
+def test_an_image_of_a_loop_is_one_launch_and_one_copy_down(name, simulated):
+    first, again, turned = (
+        dict(zip(cuda_runs.COUNTED, numbers.tolist()))
+        for numbers in simulated[f"counts {name}"]
+    )
+    # Interpolating, the mark of the first index outside the list is set before.
+    marks = int(name == "few_cells")
+    once = {"launches": 1, "down": 1, "allocations": 0, "tables": 0, "up": marks}
+    assert again == once
+    assert turned == {**once, "up": 1 + marks}  # the table of rotated cells
+    assert first["launches"] == first["down"] == 1
+    # The test can fail: what is kept was made once.
+    assert first["allocations"] >= 1 and first["tables"] >= 5
+
+
 def test_interrupt(simulated):
     assert str(simulated["interrupted"]) == "interrupted"

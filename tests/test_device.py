@@ -9,7 +9,7 @@ import pytest
 
 from nbsim import DeviceError, Simulation
 from nbsim.backends import cuda as render_cuda
-from nbsim.backends import device
+from nbsim.backends import cuda_device, device, rates
 from nbsim.command import main as cli
 
 LINE = "-cell 70 80 90 90 90 90 -default_F 100 -N 5 -detpixels 8 -distance 100"
@@ -88,13 +88,64 @@ def test_environment_is_the_default(monkeypatch):
         device.requested(None)
 
 
-def test_auto_needs_a_large_job_and_a_device(monkeypatch):
+@pytest.fixture
+def not_started(monkeypatch):
+    """CUDA has not been used in this process."""
+    monkeypatch.delitem(sys.modules, "numba.cuda", raising=False)
+
+
+def test_auto_needs_a_large_job_and_a_device(not_started, monkeypatch):
     problems = iter([None, "broken"])
     monkeypatch.setattr(device, "cuda_problem", lambda: next(problems))
+    # An H100 by its published figures: 132 processors, 1.98 GHz.
+    card = rates.CardRates(132, 1.98e9, (9, 0)).evaluations_per_second
+    monkeypatch.setattr(device, "_speed", lambda index: card)
     auto = device.Request("auto")
-    assert device.choose(auto, 1e6) == ()
-    assert device.choose(auto, 1e12) == (0,)
-    assert device.choose(auto, 1e12) == ()
+    assert device.choose(auto, 1e6).indices == ()
+    choice = device.choose(auto, 1e12, 1e6)
+    assert choice.indices == (0,)
+    assert choice.device_s < 60.0 < choice.processor_s
+    choice = device.choose(auto, 1e12)
+    assert choice.indices == () and choice.why.endswith("broken")
+
+
+def test_auto_looks_for_no_device_when_the_processor_is_done_sooner(
+    not_started, monkeypatch
+):
+    monkeypatch.setattr(device, "cuda_problem", None)  # calling it fails
+    choice = device.choose(device.Request("auto"), 1e12, processor_s=0.9)
+    assert choice.indices == () and "starting CUDA" in choice.why
+
+
+def test_auto_keeps_to_the_processor_beside_a_slow_card(not_started, monkeypatch):
+    monkeypatch.setattr(device, "cuda_problem", lambda: None)
+    # 20 processors with two lanes each: 3.4e8 evaluations in a second.
+    card = rates.CardRates(20, 1.7e9, (7, 5)).evaluations_per_second
+    assert card == pytest.approx(3.4e8)
+    monkeypatch.setattr(device, "_speed", lambda index: card)
+    assert device.choose(device.Request("auto"), 1e11, processor_s=60.0).indices == ()
+    # It is the faster one of a job for which the processor needs more.
+    assert device.choose(device.Request("auto"), 1e11, processor_s=600.0).indices
+
+
+def test_device_seconds():
+    # Start, an image's fixed time, 4 bytes a pixel at 6 GB/s, evaluations.
+    seconds = rates.seconds_on_device(2e10, 6e6, 1e10, started=False)
+    assert seconds == pytest.approx(1.0 + 1e-3 + 4e-3 + 2.0)
+    assert rates.seconds_on_device(0.0, 0.0, 1.0, started=True) == 1e-3
+    assert rates.seconds_on_processor(1e10, 4) == 5.0
+
+
+def test_show_devices_says_where_a_line_would_be_rendered(monkeypatch, capsys):
+    monkeypatch.setattr(device, "cuda_problem", lambda: "nothing is there")
+    many = "-mosaic 1 -mosaic_domains 1000 -oversample 30".split()
+    assert cli.main([*LINE.split(), *many, "-show_devices"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "would be rendered on cpu"
+    assert said[1].startswith("  processor: about ")
+    assert said[-1].startswith("  not a device: ")
+    assert cli.main([*LINE.split(), "-device", "cuda", "-show_devices"]) == 1
+    assert "nothing is there" in capsys.readouterr().err
 
 
 def test_package_is_missing(monkeypatch):
@@ -215,7 +266,7 @@ def test_command_line_refuses_an_unknown_device(capsys):
 
 
 def test_no_file_is_written_when_the_device_fails(tmp_path, monkeypatch, capsys):
-    def lost(*_):
+    def lost(*_, **__):
         raise DeviceError("cuda:0: the device failed (gone)")
 
     monkeypatch.chdir(tmp_path)
@@ -264,6 +315,6 @@ def test_pixels_of_ranks(start, stop):
 
     job = build_job(simulation.setup)
     pixels = build_pixels(simulation.setup, (2, 4, 1, 6))
-    place = render_cuda.pixels_of_ranks(start, stop, (job, pixels))
+    place = cuda_device.pixels_of_ranks(start, stop, (job, pixels))
     expected = [y * 8 + x for y in range(1, 7) for x in range(2, 5)]
     assert list(place) == expected[start:stop]

@@ -17,6 +17,7 @@ from numba import config, cuda, float64
 from ..cpu import lanes_cubic, reduced
 from ..jit import scalar
 from ..rank import pixel_of_rank
+from ..reference.detector import pixel_position
 from ..reference.pixel import ray_polarization
 from ..reference.structure_factor import (
     can_interpolate,
@@ -51,6 +52,16 @@ def ieee(function):
     return scalar(types.FunctionType(plain.__code__, names, plain.__name__))
 
 
+def calling(function, others):
+    """Return a scalar function that calls, and lets call, others by these names."""
+    plain = getattr(function, "py_func", function)
+    names = {**plain.__globals__, **others}
+    for name in plain.__code__.co_names:
+        if name not in others and hasattr(names.get(name), "py_func"):
+            names[name] = calling(names[name], others)
+    return scalar(types.FunctionType(plain.__code__, names, plain.__name__))
+
+
 def on_device(function):
     """Return a scalar function that reads arrays, as a CUDA device function.
 
@@ -65,6 +76,8 @@ interpolated_F_on_device = on_device(interpolated_F)
 can_interpolate_on_device = on_device(can_interpolate)
 polarization_of_ray = on_device(ray_polarization)
 sin_pi = ieee(reduced.sin_pi)
+cos_pi = ieee(reduced.cos_pi)
+round_even = ieee(reduced.round_even)
 square_any = ieee(reduced.square_any)
 round_spot = ieee(reduced.round_spot)
 gauss = ieee(reduced.gauss)
@@ -86,6 +99,37 @@ def _quotient_on_device(x, y):
 #: x / y of float32 to two units in the last place: a correctly rounded division
 #: takes ten instructions. The simulator has no libdevice.
 quotient = _quotient_on_processor if config.ENABLE_CUDASIM else _quotient_on_device
+
+
+@scalar
+def half_turns(x):
+    """Return what `x` radians are beyond whole half turns, and the sign they give."""
+    turns = x * (1.0 / math.pi)
+    whole = round_even(turns)
+    is_odd = round_even(0.5 * whole) * 2.0 != whole
+    return turns - whole, -1.0 if is_odd else 1.0
+
+
+@scalar
+def sine(x):
+    """Return sin(x), within 1e-15 up to some turns.
+
+    The library's is exact for any number of turns, and keeps a table in slow local
+    memory for them, which every thread of the kernel pays for.
+    """
+    part, sign = half_turns(x)
+    return sign * sin_pi(part)
+
+
+@scalar
+def cosine(x):
+    """Return cos(x); see `sine`."""
+    part, sign = half_turns(x)
+    return sign * cos_pi(part)
+
+
+#: `pixel_position` for any detector.
+position_on_device = calling(pixel_position, {"sin": sine, "cos": cosine})
 
 
 @scalar

@@ -2,11 +2,11 @@
 """CUDA kernels: one thread per pixel, the loop nest of `pixel.pixel_intensity`.
 
 A launch covers a range of pixels, of rays (sensor layer, subpixel, source) and of
-orientations, and adds to float64 sums that stay on the device; so a long image is
-made of short launches. Two kinds add: `add_terms_in_order` has every option and
-keeps C's order of operations; the kernels of `add_terms_kernel` are made for one
-shape and lookup each and stage the rotated cells in shared memory. `finish` turns
-sums into photons.
+orientations. One that covers all of both turns its sums into photons at once; a long
+image is made of short launches, which leave float64 sums on the device for the next.
+Two kinds add: `add_terms_in_order` has every option and keeps C's order of operations;
+the kernels of `add_terms_kernel` are made for one shape and lookup each and stage the
+rotated cells in shared memory.
 
 Importing this module imports numba's CUDA target, but needs no device.
 """
@@ -14,7 +14,7 @@ Importing this module imports numba's CUDA target, but needs no device.
 import functools
 
 import numpy as np
-from numba import cuda, float64
+from numba import cuda, float64, int32
 
 from ..dispatcher_cache import kept
 from ..fixed_point import (
@@ -24,18 +24,12 @@ from ..fixed_point import (
     gauss_single,
     square_parts,
 )
-from ..jit import scalar
-from ..reference.detector import (
-    absorbed_fraction,
-    layer_depth,
-    pixel_position,
-    solid_angle,
-)
+from ..reference.detector import absorbed_fraction, layer_depth, solid_angle
 from ..reference.lattice import lattice_factor, round_index
-from ..reference.pixel import beyond_dmin, photons, ray_weight, scattering_vector
+from ..reference.pixel import beyond_dmin, ray_weight, scattering_vector
 from ..reference.polarization import polarization_factor
-from ..reference.vectors import dot, magnitude
-from . import forms
+from ..reference.vectors import dot
+from . import forms, rays
 from .params import (
     GAUSS,
     NEAREST,
@@ -51,88 +45,14 @@ from .params import (
     TRICUBIC_ELSE_NEAREST,
 )
 
-
-@scalar
-def subpixel_ray(fpixel, spixel, subpixel, det):
-    """Return sensor layer, distance (m) and direction of a subpixel.
-
-    Parameters
-    ----------
-    fpixel, spixel
-        Pixel indices.
-    subpixel
-        (layer * oversample + slow) * oversample + fast.
-    det : DetectorArgs
-    """
-    oversample = det.oversample
-    subF = subpixel % oversample
-    subS = subpixel // oversample % oversample
-    layer = subpixel // (oversample * oversample)
-    size = det.pixel_size / oversample
-    Fdet = size * (fpixel * oversample + subF) + size / 2.0
-    Sdet = size * (spixel * oversample + subS) + size / 2.0
-    position = pixel_position(Fdet, Sdet, layer_depth(layer, det), det)
-    airpath = magnitude(position)
-    diffracted = (
-        position[0] / airpath,
-        position[1] / airpath,
-        position[2] / airpath,
-    )
-    return layer, airpath, diffracted
-
-
-@scalar
-def subpixel_weight(layer, airpath, diffracted, det):
-    """Return solid angle and capture fraction of a subpixel (model physical)."""
-    omega_pixel = solid_angle(airpath, layer_depth(layer, det), det)
-    if det.detector_thick == 0.0:
-        return omega_pixel, 1.0
-    return omega_pixel, absorbed_fraction(layer, diffracted, det)
-
-
-@cuda.jit(device=True)
-def incident_ray(source, beam):
-    """Return the direction of a source."""
-    return (
-        beam.incident[source, 0],
-        beam.incident[source, 1],
-        beam.incident[source, 2],
-    )
-
-
-@cuda.jit(device=True)
-def index_of_orientation(cells, orientation, scattering):
-    """Return h, k, l = a.s, b.s, c.s of one row of the table of rotated cells."""
-    a = (
-        cells[orientation, 0, 0],
-        cells[orientation, 0, 1],
-        cells[orientation, 0, 2],
-    )
-    b = (
-        cells[orientation, 1, 0],
-        cells[orientation, 1, 1],
-        cells[orientation, 1, 2],
-    )
-    c = (
-        cells[orientation, 2, 0],
-        cells[orientation, 2, 1],
-        cells[orientation, 2, 2],
-    )
-    return dot(a, scattering), dot(b, scattering), dot(c, scattering)
+#: For any detector: what runs in C's order is not in a hurry.
+any_ray = rays.subpixel_rays(True)
+any_finish = rays.endings(True)
 
 
 @kept
 @cuda.jit
-def fill(sums, value):
-    """Set all sums, (parts, ranks) float64."""
-    local = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-    if local < sums.shape[1]:
-        sums[cuda.blockIdx.y, local] = value
-
-
-@kept
-@cuda.jit
-def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
+def add_terms_in_order(work, interpolate, job, pixels, ending, sums, values, fell_out):
     """Add terms with every option, one after the other in C's order.
 
     Parameters
@@ -143,8 +63,12 @@ def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
     job : Job
         Vectors as tuples, tables in device memory.
     pixels : Pixels
+    ending : Ending
     sums
-        (1, ranks of this block of rows) float64; continued.
+        (1, ranks of this block of rows) float64; continued, not used where the first
+        launch is the last one too.
+    values
+        Flat, float32: the photons.
     fell_out
         (1,) int64: the smallest rank with an index outside the list while
         interpolating. Such a pixel's sum is not finished.
@@ -156,17 +80,19 @@ def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
     sources = beam.wavelength.shape[0]
     fpixel, spixel = forms.place_of_rank(rank, pixels, det.fpixels)
     place = rank - work.sums_start
-    I = sums[0, place]
+    I = ending.begin
+    if not work.first:
+        I = sums[0, place]
     polar = 1.0
     for ray in range(work.ray_start, work.ray_stop):
         source = ray % sources
-        layer, airpath, diffracted = subpixel_ray(fpixel, spixel, ray // sources, det)
-        incident = incident_ray(source, beam)
+        layer, airpath, diffracted = any_ray(fpixel, spixel, ray // sources, det)
+        incident = rays.incident_ray(source, beam)
         scattering = scattering_vector(diffracted, incident, beam.wavelength[source])
         rays_before = I
         weight = 1.0
         if sampling.per_ray:
-            omega_pixel, capture_fraction = subpixel_weight(
+            omega_pixel, capture_fraction = rays.subpixel_weight(
                 layer, airpath, diffracted, det
             )
             polar = forms.polarization_of_ray(diffracted, incident, beam)
@@ -186,7 +112,9 @@ def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
                 beam.polarization, incident, diffracted, beam.polar_vector
             )
         for orientation in range(work.orientation_start, work.orientation_stop):
-            h, k, l = index_of_orientation(xtal.cell_vectors, orientation, scattering)
+            h, k, l = rays.index_of_orientation(
+                xtal.cell_vectors, orientation, scattering
+            )
             F_latt = lattice_factor(
                 h, k, l, xtal.N_cells, xtal.shape, xtal.fudge, xtal.recip
             )
@@ -215,17 +143,22 @@ def add_terms_in_order(work, interpolate, job, pixels, sums, fell_out):
                 I *= omega_pixel
         if sampling.per_ray:
             I = rays_before + weight * I
-    sums[0, place] = I
+    if work.last:
+        any_finish(rank, work.sums_start, fpixel, spixel, I, job, ending, values)
+    else:
+        sums[0, place] = I
 
 
 @functools.cache
-def add_terms_kernel(form, lookup, per_ray=False, parts=0):
+def add_terms_kernel(form, lookup, per_ray=False, parts=0, curved=False):
     """Return the kernel for one shape and precision, and one source of F_cell.
 
     With `per_ray` (model physical) the sum of a ray, and its background, get the
     weight of the ray. Without the -oversample_ flags the order of the terms does not
-    matter, so that the orientations can be dealt out in stages and parts. The
-    arguments of the kernel are those of `add_terms_in_order`, and
+    matter, so that the orientations can be dealt out in stages and parts; the block
+    that is the last to finish adds up the parts, always in the same order. Only with
+    `curved` the detector may be so. The arguments of the kernel are those of
+    `add_terms_in_order`, and
 
     flat_cells
         (orientations * 9,) rotated cells.
@@ -236,8 +169,8 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0):
     table
         (elements,): F^2 for `Box`, F for `Cube`; for SPECTRAL float32 of 1 + `parts`
         complex numbers an index.
-    factor
-        Constant factor of all terms, used where it cannot be applied at the end.
+    arrived
+        (blocks of a row of the grid,) int32, 0 before and after.
     """
     single = form in SINGLE
     zero = np.float32(0.0) if single else 0.0
@@ -246,13 +179,26 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0):
     halves_down = nearest or form not in (SQUARE_ANY, SQUARE_FEW)
     tricubic = lookup in (TRICUBIC, TRICUBIC_ELSE_NEAREST)
     F_sqr_of_source = forms.spectral_F_sqr(parts)
+    subpixel_ray, finish = rays.subpixel_rays(curved), rays.endings(curved)
 
     @kept
     @cuda.jit
     def add_terms(
-        work, job, pixels, flat_cells, spot, box, table, factor, sums, fell_out
+        work,
+        job,
+        pixels,
+        flat_cells,
+        spot,
+        box,
+        table,
+        ending,
+        sums,
+        arrived,
+        values,
+        fell_out,
     ):
         cells = cuda.shared.array((STAGE, 9), float64)
+        before = cuda.shared.array(1, int32)
         own = work.start + cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         # Threads past the end do the last pixel's work, to reach every barrier.
         rank = min(own, work.stop - 1)
@@ -272,13 +218,13 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0):
                 subpixel = ray // sources
                 layer, airpath, diffracted = subpixel_ray(fpixel, spixel, subpixel, det)
                 if per_ray:
-                    omega_pixel, capture_fraction = subpixel_weight(
+                    omega_pixel, capture_fraction = rays.subpixel_weight(
                         layer, airpath, diffracted, det
                     )
                 last = min((subpixel + 1) * sources, work.ray_stop)
                 for one in range(ray, last):
                     source = one - subpixel * sources
-                    incident = incident_ray(source, beam)
+                    incident = rays.incident_ray(source, beam)
                     scattering = scattering_vector(
                         diffracted, incident, beam.wavelength[source]
                     )
@@ -290,7 +236,7 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0):
                         # Once: with the first of the ray's orientations.
                         if low == 0:
                             total += weight * sampling.I_bg
-                        weight *= factor
+                        weight *= ending.factor
                     if beyond_dmin(scattering, sampling.dmin):
                         continue
                     part = zero
@@ -368,84 +314,32 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0):
                 ray = last
             cuda.syncthreads()
             low += count
+        place = rank - work.sums_start
+        if not work.first:
+            total += sums[cuda.blockIdx.y, place]
+        rows = cuda.gridDim.y
+        if rows > 1 or not work.last:
+            if own < work.stop:
+                sums[cuda.blockIdx.y, place] = total
+        if not work.last:
+            return
+        if rows > 1:
+            # Everybody's sums are there before the block is counted, and the last
+            # one reads them after it has counted all.
+            cuda.threadfence()
+            cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                before[0] = cuda.atomic.add(arrived, cuda.blockIdx.x, 1)
+            cuda.syncthreads()
+            if before[0] != rows - 1:
+                return
+            cuda.threadfence()
+            total = 0.0
+            for part in range(rows):
+                total += sums[part, place]
+            if cuda.threadIdx.x == 0:
+                arrived[cuda.blockIdx.x] = 0
         if own < work.stop:
-            sums[cuda.blockIdx.y, own - work.sums_start] += total
+            finish(own, work.sums_start, fpixel, spixel, total, job, ending, values)
 
     return add_terms
-
-
-@kept
-@cuda.jit
-def finish(start, stop, background, factor, job, pixels, sums, values):
-    """Turn the sums of ranks `start` to `stop` into photons.
-
-    Parameters
-    ----------
-    start, stop
-        Ranks.
-    background, factor
-        I is background + factor * (the sums of all parts).
-    job : Job
-    pixels : Pixels
-    sums
-        (parts, stop - start) float64.
-    values
-        (stop - start,) float32; overwritten.
-    """
-    local = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-    if local >= stop - start:
-        return
-    det, beam, _, _, sampling = job
-    fpixel, spixel = forms.place_of_rank(start + local, pixels, det.fpixels)
-    I = 0.0
-    for part in range(sums.shape[0]):
-        I += sums[part, local]
-    I = background + factor * I
-    capture_fraction = polar = omega_pixel = 1.0
-    if not sampling.per_ray:
-        _, airpath, _ = subpixel_ray(fpixel, spixel, 0, det)
-        capture_fraction = capture_of_pixel(fpixel, spixel, det)
-        polar = polarization_of_pixel(fpixel, spixel, job)
-        omega_pixel = solid_angle(airpath, layer_depth(0, det), det)
-    values[local] = photons(I, capture_fraction, polar, omega_pixel, sampling)
-
-
-@scalar
-def capture_of_pixel(fpixel, spixel, det):
-    """Return the capture fraction that C applies at the end: the last layer's.
-
-    That of its first subpixel; an exact 0 counts as "not known yet".
-    """
-    capture_fraction = 1.0 if det.detector_thick == 0.0 else 0.0
-    subpixels = det.oversample * det.oversample
-    first = (det.detector_thicksteps - 1) * subpixels
-    for subpixel in range(first, first + subpixels):
-        if capture_fraction == 0.0:
-            layer, _, diffracted = subpixel_ray(fpixel, spixel, subpixel, det)
-            capture_fraction = absorbed_fraction(layer, diffracted, det)
-    return capture_fraction
-
-
-@cuda.jit(device=True)
-def polarization_of_pixel(fpixel, spixel, job):
-    """Return the polarization factor that C applies at the end.
-
-    That of the first ray inside -dmin; an exact 0 counts as "not known yet".
-    """
-    det, beam, _, _, sampling = job
-    polar = 1.0 if beam.nopolar else 0.0
-    sources = beam.wavelength.shape[0]
-    rays = det.detector_thicksteps * det.oversample * det.oversample * sources
-    for ray in range(rays):
-        if polar != 0.0:
-            break
-        _, _, diffracted = subpixel_ray(fpixel, spixel, ray // sources, det)
-        incident = incident_ray(ray % sources, beam)
-        scattering = scattering_vector(
-            diffracted, incident, beam.wavelength[ray % sources]
-        )
-        if not beyond_dmin(scattering, sampling.dmin):
-            polar = polarization_factor(
-                beam.polarization, incident, diffracted, beam.polar_vector
-            )
-    return polar

@@ -29,6 +29,19 @@ class Work(NamedTuple):
     orientation_start: int
     orientation_stop: int
     orientations_per_part: int  # a row of the grid adds so many to its own sums
+    first: bool  # the pixels' sums begin here: nothing is read from the sums
+    last: (
+        bool  # they end here: photons are written, and no sums where there is one part
+    )
+
+
+class Ending(NamedTuple):
+    """How a pixel's sum begins, and what becomes of it."""
+
+    begin: float  # in units of F^2, where C's order matters
+    background: float  # I is background + factor * (the sums of all parts)
+    factor: float  # constant factor of all terms
+    width: int  # pixels in a row of the image; 0: photons in the order of ranks
 
 
 class Box(NamedTuple):

@@ -2,6 +2,7 @@
 """Where a subpixel is, the solid angle it subtends and what its sensor absorbs."""
 
 import math
+from math import cos, sin
 
 from ..jit import scalar
 from .vectors import dot, rotate_axis
@@ -18,9 +19,9 @@ def sphere_position(Fdet, Sdet, Odet, det):
     radius = det.close_distance
     u = (Fdet - det.Fclose) / radius
     v = (Sdet - det.Sclose) / radius
-    away = (radius + Odet) * math.cos(u) * math.cos(v)
-    across = (radius + Odet) * math.sin(u)
-    up = (radius + Odet) * math.cos(u) * math.sin(v)
+    away = (radius + Odet) * cos(u) * cos(v)
+    across = (radius + Odet) * sin(u)
+    up = (radius + Odet) * cos(u) * sin(v)
     return (
         away * normal[0] + across * fast[0] + up * slow[0],
         away * normal[1] + across * fast[1] + up * slow[1],
@@ -35,6 +36,21 @@ def layer_depth(layer, det):
 
 
 @scalar
+def flat_position(Fdet, Sdet, Odet, det):
+    """Return the position of a point of a flat detector; see `pixel_position`."""
+    fast, slow, normal, origin = (
+        det.fdet_vector,
+        det.sdet_vector,
+        det.odet_vector,
+        det.pix0_vector,
+    )
+    x = Fdet * fast[0] + Sdet * slow[0] + Odet * normal[0] + origin[0]
+    y = Fdet * fast[1] + Sdet * slow[1] + Odet * normal[1] + origin[1]
+    z = Fdet * fast[2] + Sdet * slow[2] + Odet * normal[2] + origin[2]
+    return x, y, z
+
+
+@scalar
 def pixel_position(Fdet, Sdet, Odet, det):
     """Return the position of a point of the detector, m, from the crystal.
 
@@ -46,18 +62,11 @@ def pixel_position(Fdet, Sdet, Odet, det):
     """
     if det.exact and det.curved_detector:
         return sphere_position(Fdet, Sdet, Odet, det)
-    fast, slow, normal, origin = (
-        det.fdet_vector,
-        det.sdet_vector,
-        det.odet_vector,
-        det.pix0_vector,
-    )
-    x = Fdet * fast[0] + Sdet * slow[0] + Odet * normal[0] + origin[0]
-    y = Fdet * fast[1] + Sdet * slow[1] + Odet * normal[1] + origin[1]
-    z = Fdet * fast[2] + Sdet * slow[2] + Odet * normal[2] + origin[2]
+    x, y, z = flat_position(Fdet, Sdet, Odet, det)
     if not det.curved_detector:
         return x, y, z
     # C quirk: y and z of the flat position are the angles, whatever the axes are.
+    fast, slow = det.fdet_vector, det.sdet_vector
     radius = det.distance
     beam = det.beam_vector
     on_beam = (radius * beam[0], radius * beam[1], radius * beam[2])

@@ -2,6 +2,7 @@
 """Vectors as tuples of three numbers: scalars in, tuples out, for CPU and CUDA."""
 
 import math
+from math import cos, sin
 
 from ..jit import scalar
 
@@ -43,8 +44,8 @@ def rotate_axis(v, axis, phi):
 
     Rodrigues' formula; C: ``rotate_axis``.
     """
-    sin_phi = math.sin(phi)
-    cos_phi = math.cos(phi)
+    sin_phi = sin(phi)
+    cos_phi = cos(phi)
     along = dot(axis, v) * (1.0 - cos_phi)
     turn = cross(axis, v)
     return (

@@ -27,11 +27,11 @@ class FastKernel:
     Attributes
     ----------
     form, lookup
-        Constants of `kernels.cuda_params`.
+        Constants of `kernels.cuda.params`.
     spot
         The shape's numbers.
     box, table
-        `cuda_params.Box` and F^2, or `cuda_params.Cube` and F; flat, on the host.
+        `params.Box` and F^2, or `params.Cube` and F; flat, on the host.
     factor
         Constant factor of all terms.
     parts
@@ -177,6 +177,7 @@ def table_of_squares(factors: StructureFactors, dtype: type) -> np.ndarray:
         return np.ones(1, dtype)
     table = np.full([n + 2 for n in factors.F.shape], factors.default_F**2, dtype)
     np.multiply(factors.F, factors.F, out=table[1:-1, 1:-1, 1:-1], casting="same_kind")
+    table.flags.writeable = False
     return table.reshape(-1)
 
 
@@ -192,6 +193,7 @@ def table_of_parts(factors: StructureFactors) -> np.ndarray:
     table = np.zeros((*shape, parts.shape[3]), np.complex64)
     table[..., 0] = factors.default_F
     table[1:-1, 1:-1, 1:-1] = parts
+    table.flags.writeable = False
     return table.view(np.float32).reshape(-1)
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DeviceError
+from . import rates
+from .simulator import simulated
 
-#: Below so many evaluations starting CUDA takes longer than the processor needs.
-AUTO_EVALUATIONS = 5e9
 ENVIRONMENT = "NBSIM_DEVICE"
 REQUEST = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 ALLOWED = "auto, cpu, cuda, cuda:N or cuda:N,M,..."
@@ -84,15 +84,42 @@ def requested(backend: str | None) -> Request:
     return parse_device(text, ENVIRONMENT) if text else Request("auto")
 
 
-def choose(request: Request, evaluations: float) -> tuple[int, ...]:
-    """Return the CUDA devices to use; none: the processor.
+@dataclass(frozen=True)
+class Choice:
+    """Where an image is rendered, and why.
+
+    Attributes
+    ----------
+    indices
+        CUDA devices; none: the processor.
+    processor_s, device_s
+        How long it is expected to take, s; None where that was not worked out.
+    why
+        Why the other one was not chosen.
+    """
+
+    indices: tuple[int, ...]
+    processor_s: float | None = None
+    device_s: float | None = None
+    why: str = "-device says so"
+
+
+def choose(
+    request: Request,
+    evaluations: float,
+    pixels: float = 0.0,
+    processor_s: float | None = None,
+) -> Choice:
+    """Return where to render an image.
 
     Parameters
     ----------
     request
         What was asked for.
-    evaluations
-        How many terms the image has.
+    evaluations, pixels
+        How many terms the image has, and pixels.
+    processor_s
+        How long the processor takes; None: `rates.seconds_on_processor`.
 
     Raises
     ------
@@ -100,12 +127,32 @@ def choose(request: Request, evaluations: float) -> tuple[int, ...]:
         When CUDA was asked for and cannot be used; the message says what is missing.
     """
     if request.kind == "cpu":
-        return ()
-    if request.kind == "auto":
-        large = evaluations >= AUTO_EVALUATIONS
-        return request.indices if large and cuda_problem() is None else ()
-    check(request)
-    return request.indices
+        return Choice(())
+    if request.kind == "cuda":
+        check(request)
+        return Choice(request.indices)
+    if processor_s is None:
+        processor_s = rates.seconds_on_processor(evaluations, None)
+    # Looking for a device starts CUDA: not for what is over sooner.
+    started = "numba.cuda" in sys.modules
+    if not started and processor_s <= rates.START_SECONDS:
+        why = f"starting CUDA takes about {rates.START_SECONDS:g} s"
+        return Choice((), processor_s, why=why)
+    problem = cuda_problem()
+    if problem is not None:
+        return Choice((), processor_s, why=f"no CUDA device can be used: {problem}")
+    speed = _speed(request.indices[0])
+    device_s = rates.seconds_on_device(evaluations, pixels, speed, started)
+    if device_s < processor_s:
+        return Choice(request.indices, processor_s, device_s, "it takes longer")
+    return Choice((), processor_s, device_s, "it takes longer")
+
+
+def _speed(index: int) -> float:
+    from numba import cuda
+
+    with device_errors(index), cuda.gpus[index]:
+        return rates.expected_speed(cuda)
 
 
 def check(request: Request) -> None:
@@ -126,11 +173,6 @@ def check(request: Request) -> None:
         if index >= count:
             there = "only device 0" if count == 1 else f"devices 0 to {count - 1}"
             raise DeviceError(f"cuda:{index}: no such device; this machine has {there}")
-
-
-def simulated() -> bool:
-    """Return whether numba is told to simulate CUDA on the processor."""
-    return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
 def cuda_problem() -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 from ..model.validate import Roi
 from ..resolve.amounts import R_E_SQR
 from ..resolve.run import Setup
-from . import device, sparse_choice
+from . import device, rates, sparse_choice
 from .cpu import CpuBackend
 from .cpu_arguments import why_double
 from .pixels import build_panels, build_pixels, pixel_at
@@ -189,18 +189,46 @@ def _backend(
     image: np.ndarray,
     devices: tuple[int, ...],
     precision: str,
+    on_device: bool,
 ) -> Backend:
     if not devices:
         return CpuBackend(setup, job, pixels, image, precision, panels)
     from .cuda import CudaBackend
 
     assert panels is None
-    return CudaBackend(setup, job, pixels, image, devices, precision)
+    return CudaBackend(
+        setup, job, pixels, image, devices, precision, on_device=on_device
+    )
 
 
 def evaluations(setup: Setup, pixels: Pixels) -> float:
     """Return how many terms an image has."""
     return float(setup.steps) * setup.sensor.thicksteps * pixels.count
+
+
+def choose_device(
+    setup: Setup, job: Job, pixels: Pixels, backend: str | None, precision: str
+) -> device.Choice:
+    """Return where a run is rendered; "auto" knows that darkness may be left out."""
+    import numba
+
+    request = device.requested(backend)
+    count, threads = evaluations(setup, pixels), numba.get_num_threads()
+    processor_s = rates.seconds_on_processor(count, threads)
+    if request.kind == "auto" and len(setup.panels) == 1:
+        cast, dense = sparse_choice.choose(setup, job, pixels, precision, False)
+        if cast and dense is None:
+            processor_s = cast.sparse_s / threads
+    return device.choose(request, count, pixels.count, processor_s)
+
+
+def choice_for(
+    setup: Setup, roi: Roi, backend: str | None, precision: str
+) -> device.Choice:
+    """Return where `render` would render."""
+    job = with_one_ray(build_job(setup))
+    check_finite(job, build_panels(setup, roi))
+    return choose_device(setup, job, build_pixels(setup, roi), backend, precision)
 
 
 def render(
@@ -211,6 +239,7 @@ def render(
     *,
     backend: str | None = None,
     precision: str = "double",
+    on_device: bool = False,
 ) -> Result:
     """Render an image.
 
@@ -233,6 +262,9 @@ def render(
         "auto", "cpu" or "cuda..."; None: the environment's NBSIM_DEVICE, else auto.
     precision
         "double" or "single".
+    on_device
+        Whether the image stays on the one CUDA device that `backend` names; `out` is
+        then for pixels that the processor renders.
 
     Raises
     ------
@@ -245,16 +277,18 @@ def render(
     job = with_one_ray(build_job(setup))
     pixels, panels = build_pixels(setup, roi), build_panels(setup, roi)
     check_finite(job, panels)
-    devices = device.choose(device.requested(backend), evaluations(setup, pixels))
+    devices = choose_device(setup, job, pixels, backend, precision).indices
     how = devices, precision
     at_once = None if panels is None else _why_at_once(setup, job, roi, how)
     if panels is not None and pixels.count and (at_once is None or devices):
         result = _render_apart(setup, job, out, roi, progress, how)
     else:
-        result = _render(setup, job, pixels, panels, out, progress, how, at_once)
+        result = _render(
+            setup, job, pixels, panels, out, progress, how, at_once, on_device
+        )
     return dataclasses.replace(
         result,
-        image=out,
+        image=result.image if on_device else out,
         solid_angles=(job, pixels),
         panels=panels,
         seconds=time.perf_counter() - started,
@@ -328,6 +362,7 @@ def _render(
     progress: Callable[[float], None] | None,
     how: How,
     dense: str | None = None,
+    on_device: bool = False,
 ) -> Result:
     """Render one panel, or several in one launch; see `render`.
 
@@ -346,10 +381,13 @@ def _render(
     if cast and dense is None:
         worker = SparseBackend(setup, job, pixels, image, precision, cast)
     else:
-        worker = _backend(setup, job, pixels, panels, image, devices, precision)
+        worker = _backend(
+            setup, job, pixels, panels, image, devices, precision, on_device
+        )
     interpolate = setup.interpolate
     first = setup.flags.phi_carryover
     fell_out = None
+    by_processor = []
     rank = 0
     largest = block_size(setup)
 
@@ -367,6 +405,7 @@ def _render(
             progress(rank / pixels.count)
         if first:
             still, first = worker.first_pixel(rank, interpolate)
+            by_processor.append(rank)
             if interpolate and not still:
                 fell_out = pixel_at(rank, pixels, job.det.fpixels)
             interpolate = still
@@ -378,6 +417,7 @@ def _render(
             from ..kernels.entries import render_pixel
 
             interpolate, _ = render_pixel(reached, True, False, job, pixels, image)
+            by_processor.append(reached)
             if not interpolate:
                 fell_out = pixel_at(reached, pixels, job.det.fpixels)
             reached += 1
@@ -385,6 +425,11 @@ def _render(
         rank = reached
     if progress:
         progress(1.0)
+    if on_device:
+        from .cuda import CudaBackend
+
+        assert isinstance(worker, CudaBackend)
+        out = worker.device_image(out.shape, by_processor)
     return Result(
         image=out,
         solid_angles=(job, pixels),

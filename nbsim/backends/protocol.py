@@ -6,9 +6,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ..kernels.params import Job, PanelArgs, Pixels
@@ -98,7 +96,8 @@ class Result:
     Attributes
     ----------
     image
-        (slow, fast) float32, photons; (panels, slow, fast) of a detector of several.
+        (slow, fast) float32, photons; (panels, slow, fast) of a detector of several. A
+        NumPy array, or a `DeviceImage` where it was to stay on the device.
     solid_angles
         What `omega_sum` needs.
     backend
@@ -118,7 +117,7 @@ class Result:
         Of a detector of several: what `omega_sum` needs as well.
     """
 
-    image: np.ndarray
+    image: Any
     solid_angles: tuple[Job, Pixels]
     backend: str
     seconds: float

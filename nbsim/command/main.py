@@ -125,7 +125,7 @@ def _start(words: list[str], events: Events) -> None:
 
         make_example(events)
     elif "show_devices" in chosen:
-        program.show_devices()
+        program.show_devices(words, alone=chosen.keys() == {"show_devices"})
     elif "warm_cache" in chosen:
         from .warm_up import warm_cache
 

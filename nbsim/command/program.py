@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import device
+from ..backends import device, driver
 from ..backends.protocol import Result
 from ..errors import UsageError
 from ..options.command_line import CommandLine, read_command_line
@@ -58,15 +58,49 @@ def show_config(words: Sequence[str], style: str = "text") -> None:
     say(config_lines(_understand(words), style))
 
 
-def show_devices() -> None:
+def show_devices(words: Sequence[str], alone: bool) -> None:
     """Print the CUDA devices of this machine, one on each line.
+
+    Parameters
+    ----------
+    words
+        The command line; what it would be rendered on is printed, too.
+    alone
+        Whether -show_devices is all that it says.
 
     Raises
     ------
     DeviceError
-        When there is none that can be used.
+        When there is none that can be used, and nothing else to say.
     """
-    say(device.device_lines())
+    if alone:
+        say(device.device_lines())
+        return
+    command = _understand(words)
+    simulation, output = command.simulation, command.output
+    problem = device.cuda_problem()
+    if problem is None:
+        say(device.device_lines())
+    with driver.cpu_threads(output.threads), _of_the_line():
+        choice = driver.choice_for(
+            simulation.setup,
+            simulation.detector.bounds,
+            output.device,
+            output.precision,
+        )
+    say(_choice_lines(choice))
+
+
+def _choice_lines(choice: device.Choice) -> Iterator[str]:
+    """Yield where a command line would be rendered, and why."""
+    name = "cuda:" + ",".join(map(str, choice.indices)) if choice.indices else "cpu"
+    yield f"would be rendered on {name}"
+    if choice.processor_s is not None:
+        yield f"  processor: about {choice.processor_s:.3g} s"
+    if choice.device_s is not None:
+        yield f"  device: about {choice.device_s:.3g} s, with what starts it"
+    other = "the processor" if choice.indices else "a device"
+    yield f"  not {other}: {choice.why}"
 
 
 def check_device(chosen: Mapping[str, tuple[Any, ...]]) -> None:

@@ -141,7 +141,7 @@ def render_devices(simulation: Simulation, asked: str | None) -> list[str]:
     spixels, fpixels = simulation.detector.shape
     setup = simulation.setup
     evaluations = float(setup.steps) * setup.sensor.thicksteps * spixels * fpixels
-    chosen = device.choose(request, evaluations)
+    chosen = device.choose(request, evaluations, spixels * fpixels).indices
     if not chosen:
         return ["cpu"]
     named = (asked or os.environ.get("NBSIM_DEVICE") or "").partition(":")[2]

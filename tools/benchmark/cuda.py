@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from nbsim.backends.device import choose, device_lines, parse_device, simulated
+from nbsim.backends.device import check as check_device
+from nbsim.backends.device import device_lines, parse_device, simulated
 from nbsim.simulation import PRECISIONS, Simulation
 from nbsim.tools.benchmark.cuda_times import device_times
 from nbsim.tools.benchmark.measure import (
@@ -127,7 +128,8 @@ def measure_cuda(
     request = parse_device(options.device, "--device")
     if len(request.indices) > 1:
         raise ValueError(f"--device {options.device}: expected one device to time")
-    (index,) = choose(request, 0.0)
+    check_device(request)
+    (index,) = request.indices
     precisions = [options.precision] if options.precision else list(PRECISIONS)
     names = [program.name for program in other_programs(options, PRECISIONS[0])]
     yield [device_lines()[index], *titles(names)], None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nbsim.backends import cuda as render_cuda
-from nbsim.backends import driver
+from nbsim.backends import cuda_device, driver
 from nbsim.backends.device import simulated
 from nbsim.backends.protocol import Clock
 from nbsim.simulation import Simulation
@@ -107,7 +107,7 @@ class EventClock(Clock):
         self.seconds = 0.0
         self._cuda = cuda
         self._begin, self._end = cuda.event(timing=True), cuda.event(timing=True)
-        self._ballast = cuda.device_array((1, BALLAST), np.float64)
+        self._ballast = cuda.device_array(BALLAST, np.float64)
 
     def before(self) -> None:
         """Keep the device busy until the launch is queued, then begin.
@@ -115,12 +115,12 @@ class EventClock(Clock):
         Otherwise the first event passes at once, and a short kernel's time is that of
         its launch.
         """
-        from nbsim.kernels.cuda import kernels as pixel_cuda
+        from nbsim.kernels.cuda.measuring import fill
 
-        threads = render_cuda.THREADS_PER_BLOCK
-        grid = (-(-BALLAST // threads), 1)
+        threads = cuda_device.THREADS_PER_BLOCK
+        grid = -(-BALLAST // threads)
         for _ in range(BALLAST_LAUNCHES):
-            pixel_cuda.fill[grid, threads](self._ballast, 0.0)  # pyright: ignore
+            fill[grid, threads](self._ballast, 0.0)  # pyright: ignore
         self._begin.record()
 
     def queued(self) -> None:

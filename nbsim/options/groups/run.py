@@ -99,7 +99,8 @@ OPTIONS = group(
     option(
         "show_devices",
         "Print the CUDA devices of this machine, with their memory and compute "
-        "capability, and stop.",
+        "capability, and stop. With a command line: also what it would be rendered on, "
+        "and how long that is expected to take.",
         action=True,
         prefixes=(),
     ),

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Everything about a CUDA device in one call, in the order of importance."""

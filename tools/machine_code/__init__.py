@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What the compilers make of the CUDA kernels, without a device."""
