@@ -21,6 +21,7 @@ from .threads import limited
 if TYPE_CHECKING:
     from .backends.background import BackgroundImage
     from .backends.device import Request
+    from .backends.device_image import DeviceImage
     from .backends.extract import ExtractedTable
     from .backends.protocol import Result
     from .images.noise import Noise
@@ -601,6 +602,53 @@ class Simulation(Experiment):
         sheet = self.detector.sheet
         return None if sheet is None else sheet.slices
 
+    def noise_on_device(
+        self,
+        image: DeviceImage,
+        seed: int,
+        adc_offset: float = 40.0,
+        *,
+        response: DetectorResponse | None = None,
+        frame: int = 0,
+    ) -> DeviceImage:
+        """Return what `noise` does in model physical, of an image on a CUDA device.
+
+        The same integers; the frame stays there. (The point spread of a fiber taper
+        differs by rounding.)
+
+        Raises
+        ------
+        ValueError
+            In model c, whose random numbers come one after the other; with a region of
+            interest or dead pixels, which are left out on the processor.
+        """
+        from .images.on_device import pixels_on_device
+
+        self._check_drawn_on_device()
+        return image.made(
+            lambda flat: pixels_on_device(
+                flat,
+                image.shape,
+                seed,
+                _some_response(response),
+                adc_offset,
+                frame,
+                pixel_mm=self.detector.pixel_size_mm,
+            )
+        )
+
+    def _check_drawn_on_device(self) -> None:
+        if self.model == "c":
+            raise ValueError(
+                "noise on a device: model c draws its random numbers one after the "
+                'other; model="physical" does not'
+            )
+        if self.detector.roi is not None or self.detector.dead is not None:
+            raise ValueError(
+                "noise on a device: the region of interest and dead pixels are left "
+                "out on the processor; copy_to_host() the image first"
+            )
+
     def counts(
         self,
         image: np.ndarray,
@@ -632,6 +680,38 @@ class Simulation(Experiment):
         if self.detector.missing is not None:
             counted[self.detector.missing] = 0
         return self._like(image, counted)
+
+    def counts_on_device(
+        self,
+        image: DeviceImage,
+        seed: int,
+        frame: int = 0,
+        response: DetectorResponse | None = None,
+    ) -> DeviceImage:
+        """Return what `counts` does, of an image on a CUDA device; it stays there.
+
+        Raises
+        ------
+        ValueError
+            With dead pixels, which are left out on the processor.
+        """
+        from .images.on_device import counts_on_device
+
+        if self.detector.dead is not None:
+            raise ValueError(
+                "counts on a device: dead pixels are left out on the processor; "
+                "copy_to_host() the image first"
+            )
+        return image.made(
+            lambda flat: counts_on_device(
+                flat,
+                image.shape,
+                seed,
+                frame,
+                _some_response(response),
+                pixel_mm=self.detector.pixel_size_mm,
+            )
+        )
 
     def preview(
         self,
@@ -735,6 +815,12 @@ def _scattering_table(background: Background) -> np.ndarray:
 
     assert background.material is not None
     return built_in_stol(background.material)
+
+
+def _some_response(response: DetectorResponse | None) -> DetectorResponse:
+    from .model.detector_response import DetectorResponse
+
+    return DetectorResponse() if response is None else response
 
 
 def _check_out(out: Any, shape: tuple[int, int]) -> None:

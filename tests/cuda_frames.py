@@ -4,11 +4,13 @@
 NUMBA_ENABLE_CUDASIM=1 python cuda_frames.py RESULTS.npz
 """
 
+import dataclasses
 import sys
 
 import numpy as np
 
-from nbsim import DetectorResponse
+from nbsim import DetectorResponse, Simulation, StructureFactors
+from nbsim.backends import device_image
 
 SEED, FRAME = 2**33 + 7, 4
 PIXEL_MM = 0.1
@@ -51,7 +53,63 @@ def main(path):
         results[f"{name}_spread"] = on_device.spread_on_device(
             on, shape, response, PIXEL_MM
         )
-    np.savez(path, **{k: v.copy_to_host().reshape(shape) for k, v in results.items()})
+    arrays = {k: v.copy_to_host().reshape(shape) for k, v in results.items()}
+    np.savez(path, **arrays, **stayed())
+
+
+#: Lines of images that stay on the device. The second leaves its list inside the
+#: image, the third begins with a pixel of C's stale phi step: the processor's.
+STAYING = {
+    "whole": "-N 25 -oversample 1 -model physical",
+    "leaves the list": "-N 2 -oversample 1 -roi 9 19 9 9 -distance 60",
+    "carryover": "-N 9 -oversample 1 -osc 2 -phisteps 2 -phi_carryover -roi 2 4 3 4",
+}
+
+
+def stayed():
+    """Return what became of images that stayed on the device."""
+    results = {}
+    for name in STAYING:
+        simulation = staying(name)
+        image = simulation.render(backend="cuda", on_device=True)
+        lent = np.from_dlpack(image)  # the simulator's memory is the processor's
+        described = image.__cuda_array_interface__
+        capsule = image.__dlpack__()
+        results[f"{name}, lent"] = lent
+        results[f"{name}, described"] = np.array(
+            [
+                lent.ctypes.data == described["data"][0],
+                described["shape"] == simulation.detector.shape,
+                described["typestr"] == "<f4" and described["version"] == 3,
+                len(device_image._lent) == 2,
+            ]
+        )
+        del capsule
+        dropped = len(device_image._lent) == 1  # the one that nobody took
+        if name == "whole":
+            frame = simulation.noise_on_device(image, SEED, frame=FRAME)
+            results[f"{name}, noise"] = frame.copy_to_host()
+            counted = simulation.counts_on_device(image, SEED, FRAME)
+            results[f"{name}, counts"] = np.from_dlpack(counted).copy()
+        del image
+        kept = lent.copy()
+        results[f"{name}, kept"] = np.array(
+            [dropped, np.array_equal(kept, results[f"{name}, lent"])]
+        )
+        results[f"{name}, lent"] = kept
+        del lent
+        results[f"{name}, freed"] = np.array(not device_image._lent)
+    return results
+
+
+def staying(name):
+    """Return the simulation of a line of STAYING."""
+    line = "-cell 70 80 90 75 85 95 -lambda 1 -distance 100 -pixel 2 -detpixels 20"
+    small = "-detpixels 4" if name == "whole" else ""
+    simulation = Simulation.from_args(f"{line} -default_F 7 {STAYING[name]} {small}")
+    F = np.random.default_rng(3).uniform(5.0, 200.0, (41, 43, 45))
+    factors = StructureFactors(F=F, h_min=-20, k_min=-21, l_min=-22, default_F=7.0)
+    return dataclasses.replace(simulation, structure_factors=factors)
 
 
 if __name__ == "__main__":

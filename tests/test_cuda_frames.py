@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Noise and point spread on CUDA, in the simulator: the processor's numbers."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from nbsim import apply_psf, counts_image
+from nbsim.backends import device
 from nbsim.images.detected import detected_image
 from nbsim.images.on_device import radices, spread_bytes
 from nbsim.images.psf import fast_length
@@ -77,6 +79,56 @@ def test_same_spread(name, simulated):
     assert np.allclose(there, spread, rtol=1.2e-7, atol=1e-14 * spread.max())
     if name == "gauss":
         assert (there == spread).all()
+
+
+@pytest.mark.parametrize("name", cuda_frames.STAYING)
+def test_an_image_that_stays_on_the_device(name, simulated):
+    expected = cuda_frames.staying(name).run(backend="cpu")
+    assert (expected.out_of_range is not None) == (name == "leaves the list")
+    image = simulated[f"{name}, lent"]
+    assert image.dtype == np.float32 and image.max() > 0.0
+    np.testing.assert_allclose(image, expected.image, rtol=1e-6, atol=0.0)
+    assert simulated[f"{name}, described"].all()
+    # It outlives the object that lent it, and is freed when nobody has it any more.
+    assert simulated[f"{name}, kept"].all()
+    assert simulated[f"{name}, freed"]
+
+
+def test_a_frame_that_stays_on_the_device_until_it_is_whole(simulated):
+    simulation = cuda_frames.staying("whole")
+    image = simulated["whole, lent"]
+    noise = simulation.noise(image, cuda_frames.SEED, frame=cuda_frames.FRAME)
+    assert (simulated["whole, noise"] == noise.pixels).all()
+    counts = simulation.counts(image, cuda_frames.SEED, cuda_frames.FRAME)
+    assert (simulated["whole, counts"] == counts).all()
+    assert simulated["whole, counts"].dtype == np.uint32
+    assert counts.max() > 0
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({}, "expected one device"),
+        ({"backend": "cpu"}, "expected one device"),
+        ({"backend": "cuda:0,1"}, "expected one device"),
+        ({"backend": "cuda", "out": np.zeros((20, 20), np.float32)}, "out cannot be"),
+    ],
+)
+def test_what_cannot_stay_on_a_device(options, said, monkeypatch):
+    monkeypatch.setattr(device, "check", lambda request: None)
+    monkeypatch.delenv(device.ENVIRONMENT, raising=False)
+    with pytest.raises(ValueError, match=said):
+        cuda_frames.staying("carryover").run(on_device=True, **options)
+
+
+def test_noise_that_cannot_be_drawn_on_a_device():
+    with pytest.raises(ValueError, match="model c draws its random numbers"):
+        cuda_frames.staying("carryover").noise_on_device(None, 1)
+    simulation = cuda_frames.staying("whole")
+    detector = dataclasses.replace(simulation.detector, roi=(0, 1, 0, 1))
+    part = dataclasses.replace(simulation, detector=detector)
+    with pytest.raises(ValueError, match="region of interest"):
+        part.noise_on_device(None, 1)
 
 
 def test_lengths_are_made_of_the_passes_factors():

@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from .device import device_errors
 from .simulator import simulated
 
 #: Of DLPack's device types.
 ON_PROCESSOR, ON_CUDA = 1, 2
-FLOAT = 2
+#: Of its kinds of numbers, by NumPy's letters for them.
+KINDS = {"i": 0, "u": 1, "f": 2}
 NAME = b"dltensor"
 
 
@@ -94,15 +98,17 @@ class DeviceImage:
     shape
         (slow, fast).
     dtype
-        float32.
+        float32 of photons, whole numbers of what a detector makes of them.
     index
         Number of the device.
+    flat
+        The device array, in raster order.
     """
 
     def __init__(self, flat: Any, shape: tuple[int, int], index: int) -> None:
-        self._flat = flat
+        self.flat = flat
         self.shape = shape
-        self.dtype = np.dtype(np.float32)
+        self.dtype = np.dtype(flat.dtype)
         self.index = index
 
     def __repr__(self) -> str:
@@ -114,12 +120,34 @@ class DeviceImage:
     def address(self) -> int:
         """Of the first pixel, in the device's memory."""
         if simulated():
-            return int(self._flat.__array_interface__["data"][0])
-        return int(self._flat.__cuda_array_interface__["data"][0])
+            return int(self.flat.__array_interface__["data"][0])
+        return int(self.flat.__cuda_array_interface__["data"][0])
 
     def copy_to_host(self) -> np.ndarray:
         """Return the image as a NumPy array."""
-        return self._flat.copy_to_host().reshape(self.shape)
+        with self.current():
+            return self.flat.copy_to_host().reshape(self.shape)
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Make the image's device the current one, and wait for it at the end."""
+        from numba import cuda
+
+        with device_errors(self.index), cuda.gpus[self.index]:
+            yield
+            cuda.synchronize()
+
+    def made(self, work: Callable[[Any], Any]) -> DeviceImage:
+        """Return the image that some work on the device makes of this one.
+
+        Parameters
+        ----------
+        work
+            Given the flat array, returns another.
+        """
+        with self.current():
+            flat = work(self.flat)
+        return DeviceImage(flat, self.shape, self.index)
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -160,12 +188,12 @@ class DeviceImage:
                 data=self.address,
                 device=_Device(*self.__dlpack_device__()),
                 ndim=2,
-                dtype=_DataType(FLOAT, 32, 1),
+                dtype=_DataType(KINDS[self.dtype.kind], 8 * self.dtype.itemsize, 1),
                 shape=shape,
                 strides=strides,
             ),
             deleter=ctypes.cast(_let_go, ctypes.c_void_p),
         )
         address = ctypes.addressof(managed)
-        _lent[address] = managed, shape, strides, self._flat
+        _lent[address] = managed, shape, strides, self.flat
         return _new(address, NAME, ctypes.cast(_destroyed, ctypes.c_void_p))
