@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import threads
 from ..model.validate import Roi
 from ..resolve.amounts import R_E_SQR
 from ..resolve.run import Setup
@@ -210,15 +211,13 @@ def choose_device(
     setup: Setup, job: Job, pixels: Pixels, backend: str | None, precision: str
 ) -> device.Choice:
     """Return where a run is rendered; "auto" knows that darkness may be left out."""
-    import numba
-
     request = device.requested(backend)
-    count, threads = evaluations(setup, pixels), numba.get_num_threads()
-    processor_s = rates.seconds_on_processor(count, threads)
+    count, in_use = evaluations(setup, pixels), threads.count()
+    processor_s = rates.seconds_on_processor(count, in_use)
     if request.kind == "auto" and len(setup.panels) == 1:
         cast, dense = sparse_choice.choose(setup, job, pixels, precision, False)
         if cast and dense is None:
-            processor_s = cast.sparse_s / threads
+            processor_s = cast.sparse_s / in_use
     return device.choose(request, count, pixels.count, processor_s)
 
 

@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ..options.command_line import CommandLine, read_command_line
 from ..options.groups.series import MAKES_SERIES
 from ..simulation import Simulation
+from ..threads import limited
 from . import report
 from .dark import image_warning
 from .estimate import long_run_warning
@@ -81,7 +82,7 @@ def show_devices(words: Sequence[str], alone: bool) -> None:
     problem = device.cuda_problem()
     if problem is None:
         say(device.device_lines())
-    with driver.cpu_threads(output.threads), _of_the_line():
+    with limited(output.threads), _of_the_line():
         choice = driver.choice_for(
             simulation.setup,
             simulation.detector.bounds,
