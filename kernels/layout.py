@@ -67,6 +67,7 @@ REMEMBERED = 1 << 14
 STATE = np.dtype(
     [
         ("state", np.int64),  # C: *idum
+        ("streams", np.int64, (2,)),  # where others are that take turns (`detected`)
         ("output", np.int64),  # C: iy
         ("shuffled", np.int64, (SHUFFLED,)),  # C: iv
         ("mean", np.float32),  # of the last Poisson deviate, then what it gave:

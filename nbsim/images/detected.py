@@ -197,28 +197,30 @@ def _by_c(
         )
     response = step.response
     number = validate.seed("seed", seed)
-    states, rng = _streams(number, response.calib_seed)
+    rng = _streams(number, response.calib_seed)
     flicker, calibration = response.flicker, response.calibration
     if step.model == "physical":
         expected = _steady(expected, number, response, step.threads)
         flicker = calibration = 0.0
     counted = np.empty(expected.shape, np.float32)
     photons = detected.count_photons(
-        expected, flicker, calibration, states, rng, counted
+        expected, flicker, calibration, rng, counted
     )
     counted = step.spread(counted)
     pixels = np.empty(expected.shape, step.integers)
-    overloads = detected.digitise(counted, step.units(adc_offset), states, rng, pixels)
+    overloads = detected.digitise(counted, step.units(adc_offset), rng, pixels)
     return Noise(pixels, photons, overloads)
 
 
-def _streams(seed: int, calib_seed: int | None) -> tuple[np.ndarray, Any]:
-    """Return where C's two streams begin, and its empty table."""
+def _streams(seed: int, calib_seed: int | None) -> Any:
+    """Return the record of C's generator, with the beginnings of its two streams."""
     from ..kernels.layout import STATE
 
     # C quirk: the default is not negated, and so becomes 1 when first drawn from.
     calibration = counts.DEFAULT_CALIB_SEED if calib_seed is None else -calib_seed
-    return np.array([-seed, calibration], np.int64), np.zeros((), STATE)[()]
+    rng = np.zeros((), STATE)[()]
+    rng["streams"] = -seed, calibration
+    return rng
 
 
 def _steady(
