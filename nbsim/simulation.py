@@ -440,7 +440,7 @@ class Simulation(Experiment):
         setup = self.setup
         images = images_of(
             self.backgrounds,
-            [_scattering_table(background) for background in self.backgrounds],
+            [scattering_table(background) for background in self.backgrounds],
             self.beam,
             setup.fluence,
             Place.of(setup),
@@ -486,7 +486,7 @@ class Simulation(Experiment):
                 f"measured: its shape is {image.shape}, the detector's (slow, fast) is "
                 f"{self.detector.shape}"
             )
-        table = _scattering_table(background)
+        table = scattering_table(background)
         if bins is not None:
             rows = np.atleast_1d(np.asarray(bins, np.float64))
             s = rows if rows.ndim == 1 else rows[:, 0]
@@ -807,7 +807,7 @@ def extract_stol(
     return simulation.extract_stol(measured, bins, valid=valid)
 
 
-def _scattering_table(background: Background) -> np.ndarray:
+def scattering_table(background: Background) -> np.ndarray:
     """Return the table of a background: its own, or one that nbsim brings along."""
     if background.table is not None:
         return background.table

@@ -103,6 +103,15 @@ def test_noise_is_noisifys(case, tmp_path, monkeypatch, capsys):
         assert (noise[~defined] == 0).all()
 
 
+def test_header_counts_from_the_edge_that_was_asked_for(tmp_path):
+    words = "-detsize_y 7.1 -detsize_x 3 -pixel 0.9 -Xbeam 1 -Ybeam 2 -seed 1".split()
+    done = run("background", tmp_path, "-stol", "air", *words)
+    assert done.returncode == 0, done.stderr
+    header = (tmp_path / "intimage.img").read_bytes()[:512].decode("latin-1")
+    # 8 rows of 0.9 mm are 7.2 mm; the C program writes 7.1 - 2.
+    assert "SIZE2=8;" in header and "BEAM_CENTER_Y=5.1;" in header
+
+
 @pytest.fixture
 def photons(tmp_path):
     """Three images of one size: raw, TIFF with a geometry, npy."""

@@ -134,3 +134,24 @@ def test_values_of_a_text_are_readable(show):
     text = show("-cell 70 -default_F 1 -show_config text")
     assert "  curved                       no" in text.splitlines()
     assert not any(mark in text for mark in "{}'[]")
+
+
+def test_backgrounds_and_response(show):
+    line = (
+        f"{LINE} -background water 0.5 -background air 30 -psf fiber -psf_fwhm 80 "
+        "-readout_noise 3 -gain 1.8 -bits 32"
+    )
+    config = json.loads(show(f"{line} -show_config json"))
+    water, air = config["background_1"], config["background_2"]
+    assert (water["material"], water["thick_mm"]) == ("water", 0.5)
+    assert (water["density_g_cm3"], water["molecular_weight_g_mol"]) == (1.0, 18.0)
+    assert (air["material"], air["thick_mm"]) == ("air", 30)
+    assert air["table_largest_F_electrons"] == pytest.approx(14.1, abs=0.4)
+    response = config["detector_response"]
+    assert (response["psf"], response["psf_fwhm_um"]) == ("fiber", 80)
+    assert (response["gain"], response["readout_adu"], response["bits"]) == (1.8, 3, 32)
+    assert response["noise_generator"] == "c"
+    text = show(f"{line} -show_config")
+    assert "background_2\n  material" in text and "  psf_fwhm_um" in text
+    # Nothing is said of what is not there.
+    assert "detector_response" not in show(f"{LINE} -show_config")

@@ -244,12 +244,17 @@ def _header(geometry: Geometry, beam: Beam, collected: Collector) -> dict[str, s
     goniometer = Goniometer(**collected.values["goniometer"])
     g = geometry
     pixel = g.pixel_size
+    # C quirk: the far edge is where -detsize has it, within the last pixel.
+    asked = collected.values["detector"]
+    high = g.detsize_s * 1000.0
+    if not asked.get("detpixels_s"):
+        high = asked.get("detsize_s_mm", Detector.detsize_s_mm)
     numbers = {
         "PIXEL_SIZE": pixel * 1000.0,
         "DISTANCE": g.distance * 1000.0,
         "WAVELENGTH": beam.wavelength_A,
         "BEAM_CENTER_X": g.Fbeam * 1000.0,
-        "BEAM_CENTER_Y": (g.detsize_s - g.Sbeam) * 1000.0,
+        "BEAM_CENTER_Y": high - g.Sbeam * 1000.0,
         "ORGX": g.Fclose / pixel,
         "ORGY": g.Sclose / pixel,
         "CLOSE_DISTANCE": g.close_distance * 1000.0,

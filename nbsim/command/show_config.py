@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .._version import __version__
 from ..options.groups.series import MAKES_SERIES
 from ..resolve.plain_data import Section, resolved_models
+from .show_response import background_sections, response_section
 
 if TYPE_CHECKING:
     from ..options.command_line import CommandLine
@@ -26,7 +27,11 @@ def resolved_config(command: CommandLine[Simulation]) -> dict[str, Any]:
 
     None stands for "not used" and "automatic", vectors are lists of three.
     """
-    models = resolved_models(command.simulation, command.simulation.setup)
+    models = {
+        **resolved_models(command.simulation, command.simulation.setup),
+        **background_sections(command.simulation),
+        **response_section(command),
+    }
     if not any(name in command.given for name in MAKES_SERIES):
         return {"run": _run(command), **models, "output": _output(command)}
     from .series_config import series_section

@@ -14,8 +14,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..formats.hkl import read_hkl
+from ..images.detected import detected_image
 from ..images.noise import poisson_noise
 from ..images.scaling import int_image, pgm_image, statistics
+from ..model.background import Background
+from ..model.detector_response import DetectorResponse
 from ..model.models import Beam, Crystal, Detector, Sampling
 from ..model.spectral import SpectralParts
 from ..model.structure_factors import StructureFactors
@@ -115,7 +118,29 @@ def warm_cache(say: Callable[[str], None]) -> None:
         result = simulation.run(backend="cpu")
         assert result.omega_sum > 0.0
     _warm_the_rest(result.image)
+    say("backgrounds, point spread, electronics")
+    _warm_detectors(flat)
     say(f"done in {time.perf_counter() - started:.0f} s")
+
+
+def _warm_detectors(simulation: Simulation) -> None:
+    """Compile what -background and the detector's response need."""
+    water = dataclasses.replace(simulation, backgrounds=(Background("water"),))
+    for model in ("c", "physical"):
+        image = dataclasses.replace(water, model=model).render_background()
+        for psf in ("gauss", "fiber"):
+            response = DetectorResponse(
+                flicker=0.01, calibration=0.01, psf=psf, readout_adu=1.0
+            )
+            for generator in ("c", "philox"):
+                for bits in (16, 32):
+                    detected_image(
+                        image + np.float32(1.0),
+                        1,
+                        dataclasses.replace(response, bits=bits),
+                        model=model,
+                        generator=generator,
+                    )
 
 
 def _warm_the_rest(image: np.ndarray) -> None:

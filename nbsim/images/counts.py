@@ -197,7 +197,7 @@ def counts_image(
         For an argument out of range, or an image that is not finite or not 2-D
         float32.
     """
-    check_expected(expected)
+    check_expected(expected, threads)
     seed, frame = check_counter(seed, frame)
     validate.instance("response", response, DetectorResponse)
     if response.psf is not None and response.spreads:
@@ -223,11 +223,16 @@ def counts_image(
     return counts
 
 
-def check_expected(expected: np.ndarray) -> None:
+def check_expected(expected: np.ndarray, threads: int | None = None) -> None:
     """Raise ValueError unless photons can be drawn for every pixel."""
     from ..kernels.entries import count_nonfinite
 
-    bad = count_nonfinite(expected, check_image(expected, None))
+    xmin, xmax, _, _ = check_image(expected, None)
+
+    def rows(first: int, last: int) -> int:
+        return count_nonfinite(expected, (xmin, xmax, first, last - 1))
+
+    bad = sum(in_pieces(rows, len(expected), threads))
     if bad:
         raise ValueError(
             f"{bad} pixels of the float image are infinite or not a number: "

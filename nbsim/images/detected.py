@@ -127,7 +127,7 @@ def detected_image(
     ValueError
         For an argument out of range or an image that does not fit.
     """
-    counts.check_expected(expected)
+    counts.check_expected(expected, threads)
     validate.instance("response", response, DetectorResponse)
     validate.number("adc_offset", adc_offset)
     validate.choice("model", model, MODELS)
@@ -203,9 +203,7 @@ def _by_c(
         expected = _steady(expected, number, response, step.threads)
         flicker = calibration = 0.0
     counted = np.empty(expected.shape, np.float32)
-    photons = detected.count_photons(
-        expected, flicker, calibration, rng, counted
-    )
+    photons = detected.count_photons(expected, flicker, calibration, rng, counted)
     counted = step.spread(counted)
     pixels = np.empty(expected.shape, step.integers)
     overloads = detected.digitise(counted, step.units(adc_offset), rng, pixels)

@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: MIT
 """Detectors by name: pixels, gaps between modules, sensor, saturation, point spread.
 
-Figures, each checked by modules x pixels + gaps = size:
+Figures, each checked by modules x pixels + gaps = size, and their public sources:
 
-- DECTRIS, technical specifications of EIGER2 X (1M, 4M, 9M, 16M) and PILATUS3 X (1M,
-  2M, 6M): pixels, pixel size, sensor, largest count rate of a pixel (EIGER2 5e8 photons
-  per second and mm^2, PILATUS3 1e7 per pixel), 32-bit images and 20-bit counters. The
-  gaps are those of the untrusted rectangles in DECTRIS' templates for XDS.
-- JUNGFRAU: A. Mozzanica et al., Synchrotron Radiation News 31:6 (2018) 16: modules of
-  1024 x 512 pixels of 75 um, of which those across chips are twice as wide (1030 x 514
-  in an image), silicon of 320 um, 10^4 photons of 12 keV in a frame.
-- Rayonix, specifications of the MX-HS series: 300 mm, 7680 x 7680 pixels of 39.06 um,
-  here as read binned 2 x 2; no gaps; 16 bits. Point spread of fiber tapers: J. M.
-  Holton, C. Nielsen & K. A. Frankel, J. Synchrotron Rad. 19 (2012) 1006.
+- EIGER2 X: modules of 1028 x 512 pixels of 75 um, gaps of 12 and 38, sizes up to
+  4148 x 4362, 450 um of silicon: pyFAI, detectors/_dectris.py (`Eiger2`); images of 32
+  bits: DECTRIS, "EIGER: continuous readout and auto-summation". The largest count rate, 5e8
+  photons per second and mm^2, is DECTRIS' figure for EIGER X; no public page for EIGER2
+  was found that confirms it.
+- PILATUS3 X: modules of 487 x 195 pixels of 172 um, gaps of 7 and 17, 450 um of silicon
+  (320 and 1000 um exist): pyFAI, `Pilatus`; counters of 20 bits, 1,048,575: DECTRIS,
+  "PILATUS3 X: high dynamic range"; 1e7 photons per second and pixel: DECTRIS'
+  specification as beamlines quote it.
+- JUNGFRAU 4M: 1030 x 514 pixels of 75 um in the image of a module (1024 x 512, of which
+  those across chips are twice as wide), gaps of 8 and 36, 2068 x 2164: pyFAI,
+  detectors/_psi.py (`Jungfrau4M`); 320 um of silicon: European XFEL, JUNGFRAU detector
+  documentation; 10^4 photons of 12 keV in a frame: A. Mozzanica et al., Synchrotron
+  Radiation News 31:6 (2018) 16.
+- Rayonix MX300-HS: 7680 x 7680 pixels of 39.0625 um, here as read binned 2 x 2, 3840 x
+  3840 of 78.125 um, no gaps, 16 bits: pyFAI, detectors/_rayonix.py (`RayonixMx300hs`).
+  Point spread of fiber tapers: J. M. Holton, C. Nielsen & K. A. Frankel, J. Synchrotron
+  Rad. 19 (2012) 1006. The thickness of its phosphor is a typical one.
 
 A hybrid pixel detector counts a photon in one pixel: its point spread is the pixel.
 """

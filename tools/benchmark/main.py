@@ -116,6 +116,16 @@ def build_parser() -> argparse.ArgumentParser:
         ),
     )
     add(
+        "--family",
+        action="store_true",
+        help=(
+            "instead, backgrounds, point spread and noise beside the programs of "
+            "--nonbragg and --noisify, one thread each; and what only nbsim does"
+        ),
+    )
+    add("--nonbragg", metavar="PATH", help="the C program nonBragg, for --family")
+    add("--noisify", metavar="PATH", help="the C program noisify, for --family")
+    add(
         "--memory",
         action="store_true",
         help="instead, the most memory that images of several sizes take",
@@ -145,6 +155,8 @@ def _run(words: list[str]) -> int:
     options.precision = options.precision or PRECISIONS[0]
     if options.sparse:
         return _run_sparse(options, words)
+    if options.family:
+        return _run_family(options, words)
     if options.startup or options.memory:
         return _run_mode(options, words)
     workloads = chosen_workloads(options.workloads)
@@ -212,6 +224,35 @@ def _run_sparse(options: argparse.Namespace, words: list[str]) -> int:
             "run": run_metadata(NAME, words),
             "environment": environment(),
             "rows": sparse_content(rows),
+        }
+        write_json(Path(options.json), content)
+    return DIVERGED if any(row.problem for row in rows) else 0
+
+
+def _run_family(options: argparse.Namespace, words: list[str]) -> int:
+    from nbsim.tools.benchmark.family import family_lines, measure_family
+
+    given = {"nonBragg": options.nonbragg, "noisify": options.noisify}
+    one = {"OMP_NUM_THREADS": "1"}
+    rows = measure_family(
+        {
+            name: Program(name, (found_program(path),), environment=one)
+            for name, path in given.items()
+            if path
+        },
+        quick=options.quick,
+        threads=options.threads,
+        repeat=options.repeat,
+        timeout=options.timeout,
+        progress=progress,
+    )
+    for line in [*_heading(options, {}), "", *family_lines(rows)]:
+        print(line)
+    if options.json:
+        content = {
+            "run": run_metadata(NAME, words),
+            "environment": environment(),
+            "rows": [{**dataclasses.asdict(row), "ratio": row.ratio} for row in rows],
         }
         write_json(Path(options.json), content)
     return DIVERGED if any(row.problem for row in rows) else 0
