@@ -761,6 +761,11 @@ function __nbsim_takes
       string join \n -- '*'
     case 'nbsim-benchmark --startup'
     case 'nbsim-benchmark --sparse'
+    case 'nbsim-benchmark --family'
+    case 'nbsim-benchmark --nonbragg'
+      string join \n -- '*'
+    case 'nbsim-benchmark --noisify'
+      string join \n -- '*'
     case 'nbsim-benchmark --memory'
     case 'nbsim-benchmark --timeout'
       string join \n -- '-'
@@ -799,7 +804,7 @@ function __nbsim_names
     case 'nbsim-truth-compare'
       printf '%s\t%s\n' '-h' 'show this help message and exit' '--help' 'show this help message and exit' '-json' 'also write the figures here' '-plots' 'also draw plots there'
     case 'nbsim-benchmark'
-      printf '%s\t%s\n' '-h' 'show this help message and exit' '--help' 'show this help message and exit' '--c-bin' 'the C program (default' '--cuda-bin' 'the CUDA port of the C program, to compare with as well' '--device' 'what nbsim renders on (default cpu)' '--threads' 'threads of both programs (default' '--precision' 'of nbsim (default double; on a CUDA device both)' '--workloads' 'which ones' '--repeat' 'how often everything is timed (default 3, with --quick 1)' '--quick' 'small images' '--json' 'write everything that was measured' '--startup' 'instead, what the time before the first pixel is spent on' '--sparse' 'instead, sparse rendering beside the dense kernel, whose bytes it must give, and beside the C program on a tenth of the domains; workloads' '--memory' 'instead, the most memory that images of several sizes take' '--timeout' 'longest time a program may run (default 600)'
+      printf '%s\t%s\n' '-h' 'show this help message and exit' '--help' 'show this help message and exit' '--c-bin' 'the C program (default' '--cuda-bin' 'the CUDA port of the C program, to compare with as well' '--device' 'what nbsim renders on (default cpu)' '--threads' 'threads of both programs (default' '--precision' 'of nbsim (default double; on a CUDA device both)' '--workloads' 'which ones' '--repeat' 'how often everything is timed (default 3, with --quick 1)' '--quick' 'small images' '--json' 'write everything that was measured' '--startup' 'instead, what the time before the first pixel is spent on' '--sparse' 'instead, sparse rendering beside the dense kernel, whose bytes it must give, and beside the C program on a tenth of the domains; workloads' '--family' 'instead, backgrounds, point spread and noise beside the programs of --nonbragg and --noisify, one thread each; and what only nbsim does' '--nonbragg' 'the C program nonBragg, for --family' '--noisify' 'the C program noisify, for --family' '--memory' 'instead, the most memory that images of several sizes take' '--timeout' 'longest time a program may run (default 600)'
   end
 end
 

@@ -4,10 +4,10 @@
 Figures, each checked by modules x pixels + gaps = size, and their public sources:
 
 - EIGER2 X: modules of 1028 x 512 pixels of 75 um, gaps of 12 and 38, sizes up to
-  4148 x 4362, 450 um of silicon: pyFAI, detectors/_dectris.py (`Eiger2`); images of 32
-  bits: DECTRIS, "EIGER: continuous readout and auto-summation". The largest count rate, 5e8
-  photons per second and mm^2, is DECTRIS' figure for EIGER X; no public page for EIGER2
-  was found that confirms it.
+  4148 x 4362, 450 um of silicon: pyFAI, detectors/_dectris.py (`Eiger2`); images of
+  32 bits: DECTRIS, "EIGER: continuous readout and auto-summation". The largest count
+  rate, 5e8 photons per second and mm^2, is what DECTRIS says of EIGER X; no public page
+  was found that says it of EIGER2.
 - PILATUS3 X: modules of 487 x 195 pixels of 172 um, gaps of 7 and 17, 450 um of silicon
   (320 and 1000 um exist): pyFAI, `Pilatus`; counters of 20 bits, 1,048,575: DECTRIS,
   "PILATUS3 X: high dynamic range"; 1e7 photons per second and pixel: DECTRIS'
