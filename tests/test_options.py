@@ -31,9 +31,10 @@ from nbsim.errors import FileError
 from nbsim.formats.registry import image_formats
 from nbsim.model.detector_response import DetectorResponse
 from nbsim.model.experiment import MODEL_CLASSES, Experiment
-from nbsim.options import GROUPS, OPTIONS, OptionError, build_parser, parse
+from nbsim.options import GROUPS, OPTIONS, OptionError, parse
 from nbsim.options.collector import Collector
 from nbsim.options.command_line import Output, misread_by_c, read_command_line
+from nbsim.options.help import build_parser
 from nbsim.options.schema import option as row
 from nbsim.series.command import RUN_WORDS
 from nbsim.series.outputs import SeriesOutputs

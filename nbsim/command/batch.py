@@ -15,8 +15,8 @@ from ..options import parse
 from ..options.command_line import read_command_line
 from ..options.groups.series import MAKES_SERIES
 from ..simulation import Simulation
+from .devices import check_device
 from .outputs import make_images, outputs_to_write, write_all
-from .program import check_device
 from .progress import standard_bar
 from .terminal import say, warn
 

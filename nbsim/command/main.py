@@ -10,14 +10,13 @@ import contextlib
 import gc
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._version import __version__
 from ..errors import DeviceError, UsageError
-from ..options import OptionError, build_parser, parse
+from ..options import OptionError, parse
 from .signals import end_on_signals
 from .terminal import complain, prepare_streams, say, show_warning
 
@@ -102,6 +101,8 @@ def _run(words: list[str]) -> None:
     events = parse(words)
     chosen = dict(events)
     if "help" in chosen:
+        from ..options.help import build_parser
+
         say([build_parser(_own_name()).format_help().rstrip()])
     elif "version" in chosen:
         say([f"nbsim {__version__}"])
@@ -117,28 +118,34 @@ def _own_name() -> str:
 
 
 def _start(words: list[str], events: Events) -> None:
-    from . import program
-
     chosen = dict(events)
     if "example" in chosen:
         from .example import make_example
 
         make_example(events)
     elif "show_devices" in chosen:
-        program.show_devices(words, alone=chosen.keys() == {"show_devices"})
+        from .devices import show_devices
+
+        show_devices(words, alone=chosen.keys() == {"show_devices"})
     elif "warm_cache" in chosen:
         from .warm_up import warm_cache
 
         warm_cache(lambda line: say([line]))
     elif "show_config" in chosen:
-        program.show_config(words, *chosen["show_config"])
+        from .show_config import show_config
+
+        show_config(words, *chosen["show_config"])
     elif "batch" in chosen:
         from .batch import run_batch
 
         run_batch(words, *chosen["batch"])
     else:
-        program.check_device(chosen)
-        program.render(words)
+        from .devices import check_device
+
+        check_device(chosen)
+        from .program import render
+
+        render(words)
 
 
 def _allow_threads(chosen: dict[str, tuple[Any, ...]]) -> None:
@@ -160,6 +167,8 @@ def _file_problem(error: OSError) -> str:
 
 
 def _bug(error: Exception) -> str:
+    import traceback
+
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}:{place.lineno}"
     return (

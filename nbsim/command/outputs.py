@@ -13,10 +13,8 @@ import numpy as np
 
 from ..errors import FileError
 from ..formats.files import check_writable, replace_when_complete
-from ..formats.hkl import write_fdump
 from ..formats.registry import Content, ImageFormat, chosen_format
 from ..formats.unfinished import together
-from ..images.psf import width_in_pixels
 from ..images.scaling import Statistics, automatic_int_scale, automatic_pgm_scale
 from ..model.structure_factors import available_memory
 from ..model.validate import MAX_SEED
@@ -168,6 +166,8 @@ def _check_spread(command: CommandLine[Simulation]) -> None:
     output, detector = command.output, command.simulation.detector
     response = output.response
     if output.noisefile is not None and response is not None and response.spreads:
+        from ..images.psf import width_in_pixels
+
         for panel in command.simulation.setup.panels:
             shape = panel.geometry.spixels, panel.geometry.fpixels
             width_in_pixels(response.psf_fwhm_um, detector.pixel_size_mm, shape)
@@ -274,6 +274,8 @@ def write_all(
     if plan.dumpfile is None:
         return []
     try:
+        from ..formats.hkl import write_fdump
+
         write_fdump(plan.dumpfile, command.simulation.structure_factors)
     except FileError as error:
         return [str(error)]

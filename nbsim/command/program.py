@@ -3,127 +3,24 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..backends import device, driver
 from ..backends.protocol import Result
-from ..errors import UsageError
-from ..options.command_line import CommandLine, read_command_line
+from ..options.command_line import CommandLine
 from ..options.groups.series import MAKES_SERIES
 from ..simulation import Simulation
-from ..threads import limited
 from . import report
 from .dark import image_warning
 from .estimate import long_run_warning
 from .outputs import make_images, outputs_to_write, write_all
 from .printout import check_pixel, pixel_blocks
 from .progress import standard_bar
-from .show_config import config_lines
 from .terminal import note, say, warn
 from .trace_files import trace_rows
+from .understand import of_the_line, understand
 from .warm_up import announced
-
-
-@contextlib.contextmanager
-def _of_the_line() -> Iterator[None]:
-    """Values that do not fit are the line's; what comes later is no usage error."""
-    try:
-        yield
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def _understand(words: Sequence[str]) -> CommandLine[Simulation]:
-    with _of_the_line():
-        command = read_command_line(words, Simulation)
-        setup = command.simulation.setup
-    for warning in (*command.warnings, *setup.warnings):
-        warn(warning)
-    return command
-
-
-def show_config(words: Sequence[str], style: str = "text") -> None:
-    """Print what a command line amounts to, without rendering.
-
-    Parameters
-    ----------
-    words
-        The command line.
-    style
-        "text" or "json".
-    """
-    say(config_lines(_understand(words), style))
-
-
-def show_devices(words: Sequence[str], alone: bool) -> None:
-    """Print the CUDA devices of this machine, one on each line.
-
-    Parameters
-    ----------
-    words
-        The command line; what it would be rendered on is printed, too.
-    alone
-        Whether -show_devices is all that it says.
-
-    Raises
-    ------
-    DeviceError
-        When there is none that can be used, and nothing else to say.
-    """
-    if alone:
-        say(device.device_lines())
-        return
-    command = _understand(words)
-    simulation, output = command.simulation, command.output
-    problem = device.cuda_problem()
-    if problem is None:
-        say(device.device_lines())
-    with limited(output.threads), _of_the_line():
-        choice = driver.choice_for(
-            simulation.setup,
-            simulation.detector.bounds,
-            output.device,
-            output.precision,
-        )
-    say(_choice_lines(choice))
-
-
-def _choice_lines(choice: device.Choice) -> Iterator[str]:
-    """Yield where a command line would be rendered, and why."""
-    name = "cuda:" + ",".join(map(str, choice.indices)) if choice.indices else "cpu"
-    yield f"would be rendered on {name}"
-    if choice.processor_s is not None:
-        yield f"  processor: about {choice.processor_s:.3g} s"
-    if choice.device_s is not None:
-        yield f"  device: about {choice.device_s:.3g} s, with what starts it"
-    other = "the processor" if choice.indices else "a device"
-    yield f"  not {other}: {choice.why}"
-
-
-def check_device(chosen: Mapping[str, tuple[Any, ...]]) -> None:
-    """Refuse a device that is not there, before any file is read.
-
-    Parameters
-    ----------
-    chosen
-        The options on the line.
-
-    Raises
-    ------
-    DeviceError
-        When CUDA is asked for and cannot be used.
-    """
-    with _of_the_line():
-        if "device" in chosen:
-            (word,) = chosen["device"]
-            request = device.parse_device(word, "-device")
-        else:
-            request = device.requested(None)
-    device.check(request)
 
 
 def render(words: Sequence[str]) -> None:
@@ -136,14 +33,14 @@ def render(words: Sequence[str]) -> None:
     OSError
         For a file that cannot be read or written.
     """
-    command = _understand(words)
+    command = understand(words)
     if any(name in command.given for name in MAKES_SERIES):
         from .series import make_series
 
-        with _of_the_line():
+        with of_the_line():
             make_series(command)
         return
-    with _of_the_line():
+    with of_the_line():
         plan = outputs_to_write(command)
         _warn_all((*plan.warnings, *check_pixel(command)))
     setup, output = command.simulation.setup, command.output
@@ -167,7 +64,7 @@ def _trace(command: CommandLine[Simulation]) -> None:
     """Print the traces that have no file; a file's pixels are checked."""
     output = command.output
     if output.trace_pixels:
-        with _of_the_line():
+        with of_the_line():
             rows = trace_rows(
                 command.simulation, output.trace_pixels, output.trace_format
             )

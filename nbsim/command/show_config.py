@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..options.groups.series import MAKES_SERIES
 from ..resolve.plain_data import Section, resolved_models
 from .show_response import background_sections, response_section
+from .terminal import say
+from .understand import understand
 
 if TYPE_CHECKING:
     from ..options.command_line import CommandLine
@@ -20,6 +23,19 @@ if TYPE_CHECKING:
 NAME_WIDTH = 28
 #: Longer lists are cut short there.
 MOST_ITEMS = 12
+
+
+def show_config(words: Sequence[str], style: str = "text") -> None:
+    """Print what a command line amounts to, without rendering.
+
+    Parameters
+    ----------
+    words
+        The command line.
+    style
+        "text" or "json".
+    """
+    say(config_lines(understand(words), style))
 
 
 def resolved_config(command: CommandLine[Simulation]) -> dict[str, Any]:

@@ -89,6 +89,28 @@ def every_kind() -> Iterator[tuple[str, Simulation, str]]:
         yield f"{shape}, F of {1 + parts} parts", plain, "double"
 
 
+def every_sparse_kind() -> Iterator[tuple[str, Simulation, str]]:
+    """Yield a tiny simulation for every kernel of sparse rendering, as `every_kind`."""
+    box = np.ones((9, 9, 9))
+    factors = {
+        "one F": StructureFactors(default_F=1.0),
+        "list": StructureFactors(F=box, h_min=-4, k_min=-4, l_min=-4, hkls=box.size),
+    }
+    detector = Detector(detpixels_f=8, detpixels_s=8, distance_mm=2000.0)
+    samplings = {
+        "": Sampling(sparse="on"),
+        ", -spot_cutoff": Sampling(sparse="on", spot_cutoff=1e-9),
+        ", -dmin": Sampling(sparse="on", dmin_A=1.0),
+    }
+    kinds = itertools.product(("gauss", "tophat"), factors.items(), samplings.items())
+    for shape, (kind, F), (words, sampling) in kinds:
+        crystal = Crystal(cell=(100.0,), Na=20, Nb=20, Nc=20, shape=shape)
+        simulation = Simulation(crystal, F, detector=detector, sampling=sampling)
+        for precision in ("double", "single")[: 2 if shape == "gauss" else 1]:
+            ending = ", single precision" if precision == "single" else ""
+            yield f"{shape}, {kind}{words}{ending}, sparse", simulation, precision
+
+
 def warm_cache(say: Callable[[str], None]) -> None:
     """Compile every kernel that the processor may need, and keep the machine code.
 
@@ -98,7 +120,9 @@ def warm_cache(say: Callable[[str], None]) -> None:
         Called with a line before each step.
     """
     started = time.perf_counter()
-    for name, simulation, precision in every_kind():
+    for name, simulation, precision in itertools.chain(
+        every_kind(), every_sparse_kind()
+    ):
         say(name)
         simulation.run(backend="cpu", precision=precision)
     say("single pixels, orientation, statistics, noise, reading of lists")

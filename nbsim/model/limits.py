@@ -5,7 +5,7 @@ Imports neither numpy nor the models: ``nbsim -h`` reads it.
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: The random numbers work modulo 2**31 - 1.
 MAX_SEED = 2**31 - 2
@@ -15,8 +15,7 @@ EV_ANGSTROM = 12398.4198433
 C_EV_ANGSTROM = 12398.42
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Bounds:
+class Bounds(NamedTuple):
     """The numbers that are allowed.
 
     Parameters

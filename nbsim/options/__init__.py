@@ -2,12 +2,11 @@
 """The words of a command line, and what they stand for.
 
 The rows in ``groups/`` are the only place where an option is described. From them
-`parse` reads a command line into events, `build_parser` makes the text of ``nbsim -h``
-and of the man page, and ``command_line`` makes models. Imports neither numpy nor numba.
+`parse` reads a command line into events, ``help`` makes the text of ``nbsim -h`` and of
+the man page, and ``command_line`` makes models. Imports neither numpy nor numba.
 """
 
 from .groups import GROUPS, OPTIONS
-from .help import build_parser
 from .reader import EXACT, find_option, parse
 from .schema import Argument, Option, OptionError
 
@@ -18,7 +17,6 @@ __all__ = [
     "OPTIONS",
     "Option",
     "OptionError",
-    "build_parser",
     "find_option",
     "parse",
 ]

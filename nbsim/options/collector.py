@@ -8,6 +8,9 @@ from typing import Any
 
 from .schema import Option
 
+#: Options whose file gives detector, beam and goniometer.
+GEOMETRY_FILES = ("expt", "xparm", "xds_inp", "geom")
+
 
 class Collector:
     """Collects what options set, later ones over earlier ones.

@@ -9,29 +9,23 @@ import os
 import shlex
 import time
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..errors import FileError, UsageError
-from ..formats.geometry_file import GeometryFile
-from ..formats.hkl import read_fdump, read_hkl
-from ..formats.smv import SmvImage
-from ..formats.smv_geometry import header_fields, read_header_image
-from ..formats.textfiles import read_matrix, read_sources, read_stol
 from ..model.detector_response import DetectorResponse
 from ..model.experiment import MODEL_CLASSES, Experiment
 from ..model.models import Detector, clock_seed
 from ..model.structure_factors import StructureFactors
-from .collector import Collector
+from .collector import GEOMETRY_FILES, Collector
 from .crystal_files import CELL_FILES, crystal_factors, take_spectrum
 from .detector_words import backgrounds, response, take_preset
-from .geometry_files import (
-    leave_to_panels,
-    read_geometry,
-    take_crystal,
-    take_geometry,
-)
 from .reader import EXACT, parse
 from .schema import shown
+
+# What reads files is imported where one is read: a line rarely names many.
+if TYPE_CHECKING:
+    from ..formats.geometry_file import GeometryFile
+    from ..formats.smv import SmvImage
 
 DUMP_FILE = "Fdump.bin"
 
@@ -97,6 +91,8 @@ STOL_OPTIONS = ("stol", "4stol", "Q")
 
 def _take_header(collected: Collector, image: SmvImage, flip_Y: bool) -> None:
     """Start from the header of an image (C: the -img and -mask blocks)."""
+    from ..formats.smv_geometry import header_fields
+
     models = header_fields(image.header, image.pixels.shape, flip_Y)
     for name, fields in models.items():
         collected.set(name, **fields)
@@ -104,6 +100,8 @@ def _take_header(collected: Collector, image: SmvImage, flip_Y: bool) -> None:
 
 def _read_hkl(path: str, default_F: float) -> StructureFactors:
     """Read a list; the last one is kept, as many command lines may name it."""
+    from ..formats.hkl import read_hkl
+
     try:
         status = os.stat(path)
     except OSError:
@@ -113,6 +111,8 @@ def _read_hkl(path: str, default_F: float) -> StructureFactors:
 
 @functools.lru_cache(maxsize=1)
 def _kept_hkl(path: str, default_F: float, _: tuple[int, int]) -> StructureFactors:
+    from ..formats.hkl import read_hkl
+
     return read_hkl(path, default_F)
 
 
@@ -133,6 +133,8 @@ def _structure_factors(collected: Collector) -> StructureFactors:
         dump = DUMP_FILE
     if dump is not None:
         collected.files["dump"] = dump
+        from ..formats.hkl import read_fdump
+
         factors = read_fdump(dump, default_F)
         age_h = (time.time() - os.path.getmtime(dump)) / 3600.0
         note = f"reading Fs from {dump}, written {age_h:.1f} hours ago"
@@ -152,6 +154,8 @@ def _check_unused_stols(collected: Collector) -> None:
     for path in (
         collected.files[name] for name in STOL_OPTIONS if name in collected.files
     ):
+        from ..formats.textfiles import read_stol
+
         rows = len(read_stol(path))
         collected.warnings.append(
             f"{path}: {rows} rows read and not used, as in nanoBragg: "
@@ -185,16 +189,24 @@ def read_command_line(args: str | Sequence[str], kind: type[Kind]) -> CommandLin
     files = {name: values[0] for name, values in events if name in ("img", "mask")}
     line = Collector()
     _take_all(line, events)
-    geometry = read_geometry(line)
+    geometry = None
+    if line.files.keys() & GEOMETRY_FILES:
+        from .geometry_files import read_geometry
+
+        geometry = read_geometry(line)
     # Files come first, the mask's before the image's: what is on the line wins.
     headers = {}
     for name, what in (("mask", "mask"), ("img", "image")):
         if name in files:
+            from ..formats.smv_geometry import read_header_image
+
             headers[what] = read_header_image(files[name], what)
             if geometry is None:
                 _take_header(collected, headers[what], flip_Y=name == "mask")
             collected.notes.append(f"reading {files[name]}")
     if geometry is not None:
+        from .geometry_files import take_geometry
+
         take_geometry(collected, geometry, line)
     _take_all(collected, events)
     skipped = [shown(values[0]) for name, values in events if name == "skipped"]
@@ -257,6 +269,8 @@ def _build(
         _read_matrix(collected)
     take_spectrum(collected)
     if geometry is not None:
+        from .geometry_files import take_crystal
+
         take_crystal(collected, geometry)
     factors = _structure_factors(collected)
     take_preset(collected)
@@ -279,10 +293,12 @@ def _build(
     if crystal.get("misset_deg") == "random":
         crystal.setdefault("misset_seed", output.seed)
     if "sourcefile" in collected.files:
+        from ..formats.textfiles import read_sources
+
         collected.values["beam"]["sources"] = read_sources(
             collected.files["sourcefile"]
         )
-    leave_to_panels(detector)
+    _leave_to_panels(detector)
     convention = detector.get("convention", "mosflm")
     detector["convention"] = convention
     _check_sizes(headers, Detector(**detector).shape)
@@ -328,8 +344,17 @@ def _read_matrix(collected: Collector) -> None:
             "orientation, as in nanoBragg"
         )
         return
+    from ..formats.textfiles import read_matrix
+
     crystal["A_matrix"] = read_matrix(path)
     collected.notes.append(f"reading {path}")
+
+
+def _leave_to_panels(detector: dict[str, Any]) -> None:
+    """Take back what the line's -distance set: the panels have moved already."""
+    if "panels" in detector:
+        for name in ("distance_mm", "implied_pivot"):
+            detector.pop(name, None)
 
 
 def _check_sizes(headers: dict[str, SmvImage], shape: tuple[int, int]) -> None:

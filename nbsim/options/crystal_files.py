@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UsageError
-from ..formats.geometry_file import cell_of_stars
-from ..formats.spectrum_file import read_spectrum
 from ..model.models import Beam
 from .collector import Collector
 
@@ -36,6 +34,8 @@ def take_spectrum(collected: Collector) -> None:
     for name in ("sourcefile", "dispersion", "dispsteps"):
         if name in collected.given:
             raise UsageError(f"-spectrum and -{name}: give one of them")
+    from ..formats.spectrum_file import read_spectrum
+
     channels = read_spectrum(path)
     collected.set("beam", spectrum=channels)
     beam = Beam(spectrum=channels)
@@ -142,6 +142,8 @@ def _take_cell(collected: Collector, path: str, result: CrystalFactors) -> None:
 
 def cell_of_matrix(A_matrix: np.ndarray, wavelength_A: float) -> tuple[float, ...]:
     """Return the cell [A, deg] of a MOSFLM matrix, which includes the wavelength."""
+    from ..formats.geometry_file import cell_of_stars
+
     return cell_of_stars(np.asarray(A_matrix) / wavelength_A)
 
 

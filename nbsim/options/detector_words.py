@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import UsageError
-from ..formats.textfiles import read_stol
 from ..model.background import MATERIALS, Background
 from ..model.detector_presets import detector_preset
 from ..model.detector_response import DetectorResponse
@@ -26,6 +25,8 @@ def _background(collected: Collector, material: str, **fields: Any) -> Backgroun
     if material in MATERIALS:
         return Background(material, **fields)
     collected.files[f"background {material}"] = material
+    from ..formats.textfiles import read_stol
+
     table = read_stol(material, collected.warnings.append)
     collected.notes.append(f"reading {material}")
     return Background(table=table, **fields)

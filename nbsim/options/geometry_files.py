@@ -29,11 +29,9 @@ from ..model.models import PLACES, Beam
 from ..model.panel import Panel, of_length_one
 from ..resolve.cell import exact_orientation
 from ..resolve.vectors import cross, dot, scaled, unit
-from .collector import Collector
+from .collector import GEOMETRY_FILES, Collector
 from .reader import EXACT
 
-#: Options whose file gives detector, beam and goniometer.
-GEOMETRY_FILES = ("expt", "xparm", "xds_inp", "geom")
 CONVENTIONS = ("mosflm", "denzo", "adxv", "xds", "dials")
 
 
@@ -181,13 +179,6 @@ def _beam_distance(geometry: GeometryFile) -> float:
             f"-distance: the beam meets no plane of the panels of {geometry.path}"
         )
     return min(found)[1]
-
-
-def leave_to_panels(detector: dict[str, Any]) -> None:
-    """Take back what the line's -distance set: the panels have moved already."""
-    if "panels" in detector:
-        for name in ("distance_mm", "implied_pivot"):
-            detector.pop(name, None)
 
 
 def take_crystal(collected: Collector, geometry: GeometryFile) -> None:

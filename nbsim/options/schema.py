@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..model.limits import BOUNDS, Bounds
 
@@ -32,9 +31,8 @@ class OptionError(ValueError):
     """A command line that cannot be read; the message says what is allowed."""
 
 
-# Every command makes all rows anew: `eq` and `frozen` would double the time.
-@dataclass(eq=False)
-class Argument:
+# Every command makes all rows anew, and importing `dataclasses` takes longer than that.
+class Argument(NamedTuple):
     """One word that follows an option.
 
     Parameters
@@ -119,8 +117,7 @@ class Argument:
         return int(value) if self.bounds.whole else value
 
 
-@dataclass(eq=False)
-class Option:
+class Option(NamedTuple):
     """One option of the command line.
 
     Parameters
@@ -258,19 +255,20 @@ def option(name: str, help: str, *arguments: Argument, **says: Any) -> Option:
 
     A number without bounds of its own has those of the model's field that it sets.
     """
-    row = Option(name, "", help, arguments, **says)
-    for argument in arguments:
-        if argument.bounds is OF_THE_MODEL:
-            model, field = row.targets[0]
-            argument.bounds = BOUNDS[model][field]
-    return row
+    row = Option(name, "", help, **says)
+
+    def bounded(argument: Argument) -> Argument:
+        if argument.bounds is not OF_THE_MODEL:
+            return argument
+        model, field = row.targets[0]
+        return argument._replace(bounds=BOUNDS[model][field])
+
+    return row._replace(arguments=tuple(map(bounded, arguments)))
 
 
 def group(title: str, *rows: Option) -> tuple[Option, ...]:
     """Return rows under one heading."""
-    for row in rows:
-        row.group = title
-    return rows
+    return tuple(row._replace(group=title) for row in rows)
 
 
 #: Stands for the bounds of the field that an option sets.

@@ -23,7 +23,6 @@ from .amounts import (
     sample_size,
 )
 from .cell import Cell, resolve_cell
-from .exact_geometry import exact_geometry
 from .geometry import Geometry, resolve_geometry
 from .panels import PlacedPanel, placed_panels
 from .random_numbers import (
@@ -399,7 +398,9 @@ def resolve(experiment: Experiment) -> Setup:
     crystal, beam, detector = experiment.crystal, experiment.beam, experiment.detector
     goniometer, sampling = experiment.goniometer, experiment.sampling
     exact = experiment.model == "physical"
-    place = exact_geometry if exact else resolve_geometry
+    place = resolve_geometry
+    if exact:
+        from .exact_geometry import exact_geometry as place
     panels = placed_panels(detector, beam, goniometer, place)
     geometry = panels[0].geometry
     # What is odd about one panel is so about all, nearly always.

@@ -9,7 +9,7 @@ from nbsim._version import __version__
 
 #: Where the parser of each command is, and what the command does.
 COMMANDS = {
-    "nbsim": ("nbsim.options", "diffraction images of nanocrystals"),
+    "nbsim": ("nbsim.options.help", "diffraction images of nanocrystals"),
     "nbsim-background": (
         "nbsim.command.background_program",
         "scattering of water, air and ice",
