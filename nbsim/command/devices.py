@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The devices of this machine: which there are, and what a line would be rendered on."""
+"""The devices of this machine: which there are, and what a line would use."""
 
 from __future__ import annotations
 
