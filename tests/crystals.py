@@ -58,6 +58,15 @@ def write_pdb(path, *args, **kwargs):
     return gemmi.read_structure(str(path))
 
 
+def cromer_liberman(elements, energy_eV):
+    """Return f' + i f'' of each element's free atom at an energy."""
+    numbers = {name: gemmi.Element(name).atomic_number for name in elements}
+    return {
+        name: complex(*gemmi.cromer_liberman(number, energy_eV))
+        for name, number in numbers.items()
+    }
+
+
 def direct_sum(structure, indices, anomalous=None):
     """Return complex F of indices (n, 3) by summing over every atom and its mates.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from crystals import (
     PROTEIN,
+    cromer_liberman,
     direct_sum,
     indices_inside,
     random_structure,
@@ -46,13 +47,6 @@ CRYSTALS = {
         (40, 40, 40, 80, 80, 80), "R 3 2:R", 100, ("S", "O"), (5, 20), 2.5, 2480,
     ),
 }  # fmt: skip
-
-
-def cromer_liberman(elements, energy):
-    return {
-        name: complex(*gemmi.cromer_liberman(gemmi.Element(name).atomic_number, energy))
-        for name in elements
-    }
 
 
 @pytest.mark.parametrize("name", CRYSTALS)
