@@ -45,6 +45,23 @@ def image(simulation) -> np.ndarray:
     return picture
 
 
+def spectrum_image(channels, at_energy) -> np.ndarray:
+    """Return the image of a spectrum, by its definition.
+
+    Parameters
+    ----------
+    channels
+        Energy [eV] and weight of each, on any scale.
+    at_energy
+        Function of an energy: the simulation of that one wavelength, with F there.
+    """
+    whole = sum(weight for _, weight in channels)
+    return sum(
+        (weight / whole) * image(at_energy(energy)).astype(float)
+        for energy, weight in channels
+    )
+
+
 def pixel(fpixel: int, spixel: int, simulation, state: RunState) -> float:
     """Return the photons of one pixel and update the state."""
     setup, sampling, beam = simulation.setup, simulation.sampling, simulation.beam
