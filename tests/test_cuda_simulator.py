@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The CUDA kernels and their driver in numba's CUDA simulator: logic, not typing."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import cuda_runs
 import naive
 import numpy as np
 import pytest
+from geometry_texts import FLAT, experiment, panel, turn
 from golden_cases import CASES, NAMES
 
 from nbsim.tools.image_difference import image_difference
@@ -152,6 +154,32 @@ def test_command_says_that_a_device_renders_in_double_precision(tmp_path):
     assert "rendered on cuda:0" in ran.stdout
     said = "rendered in double precision: a round crystal needs it on a CUDA device"
     assert said in ran.stderr
+
+
+@pytest.mark.parametrize("model", ["c", "physical"])
+def test_tilted_panels(model, tmp_path):
+    tilted = turn((0, 1, 0), 12.0) @ FLAT, turn((1, 1, 0), -8.0) @ FLAT
+    panels = [
+        panel(tilted[0], (-15.0, 12.0, -60.0), (6, 5), 2.0),
+        panel(tilted[1], (4.0, -3.0, -62.0), (6, 5), 2.0),
+    ]
+    (tmp_path / "two.expt").write_text(json.dumps(experiment(panels)))
+    line = "-expt two.expt -default_F 100 -N 5 -oversample 1 -floatfile image.bin"
+    images = []
+    for device in ("cuda", "cpu"):
+        words = f"{line} -nopgm -model {model} -device {device}".split()
+        ran = subprocess.run(
+            [sys.executable, "-m", "nbsim", *words],
+            cwd=tmp_path,
+            env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert f"rendered on {device}" in ran.stdout, ran.stderr
+        images.append(np.fromfile(tmp_path / "image.bin", np.float32).reshape(2, 5, 6))
+    ours, expected = images
+    assert expected[0].any() and not np.allclose(expected[0], expected[1])
+    check_images(ours, expected, TWIN_PEAK, TWIN_RELATIVE)
 
 
 def test_some_twin_falls_out_of_the_list_inside_its_window(simulated):
