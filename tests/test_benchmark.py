@@ -244,7 +244,9 @@ def test_stages_add_up_to_the_command(monkeypatch):
     assert 0.0 < content["outside"] < content["command"]
     assert content["help"] < content["command"]
     assert content["first"] == 12.5
-    assert {"numpy", "numba", "nbsim"} <= set(content["imports"])
+    assert {"numpy", "llvmlite", "nbsim"} <= set(content["imports"])
+    # Everything is in the cache.
+    assert "numba" not in content["imports"]
     assert len(said) == 4
 
 

@@ -428,9 +428,11 @@ def _render(
         from .cuda import CudaBackend
 
         assert isinstance(worker, CudaBackend)
-        out = worker.device_image(out.shape, by_processor)
+        image = worker.device_image(out.shape, by_processor)
+    else:
+        image = out
     return Result(
-        image=out,
+        image=image,
         solid_angles=(job, pixels),
         backend=worker.name,
         seconds=0.0,

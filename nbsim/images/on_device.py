@@ -26,6 +26,13 @@ THREADS_PER_BLOCK = 128
 COMPLEX = 16
 
 
+def device_array(count: int, dtype: Any = np.float64) -> Any:
+    """Return room for numbers on the device that is current."""
+    from numba import cuda
+
+    return cuda.device_array(count, dtype)
+
+
 def counts_on_device(
     expected: Any,
     shape: tuple[int, int],
@@ -81,18 +88,16 @@ def pixels_on_device(
     device array
         (slow * fast,) uint16 or uint32.
     """
-    from numba import cuda
-
     from ..kernels.cuda import noise
 
     seed, frame = counts.check_counter(seed, frame)
     step = detected.Step(response, "physical", pixel_mm, None, None)
     counted = _draw(expected, seed, frame, response, float(counts.UINT32_MAX))
     if response.psf is not None and response.spreads:
-        single = cuda.device_array(counted.size, np.float32)
+        single = device_array(counted.size, np.float32)
         _launch(noise.as_single, counted.size, counted, single)
         counted = spread_on_device(single, shape, response, pixel_mm)
-    pixels = cuda.device_array(counted.size, step.integers)
+    pixels = device_array(counted.size, step.integers)
     counter = np.uint64(0), np.uint64(frame), *counts.key_words(seed)
     _launch(
         noise.digitise, pixels.size, counted, step.units(adc_offset), *counter, pixels
@@ -108,7 +113,7 @@ def _draw(
 
     from ..kernels.cuda import noise
 
-    pattern = cuda.device_array(expected.size if response.calibration else 0)
+    pattern = device_array(expected.size if response.calibration else 0)
     if response.calibration:
         key = counts.key_words(counts.calibration_seed(response.calib_seed))
         _launch(
@@ -119,7 +124,7 @@ def _draw(
             *key,
             pattern,
         )
-    out = cuda.device_array(expected.size, np.uint32)
+    out = device_array(expected.size, np.uint32)
     _launch(
         noise.count_photons,
         out.size,
@@ -187,8 +192,8 @@ def _separable(image: Any, shape: tuple[int, int], fwhm: float) -> Any:
     from ..kernels.cuda import spread
 
     of_rows, of_columns = psf.separable_weights(fwhm, shape)
-    between = cuda.device_array(image.size)
-    out = cuda.device_array(image.size, np.float32)
+    between = device_array(image.size)
+    out = device_array(image.size, np.float32)
     _launch(
         spread.along_fast, image.size, image, cuda.to_device(of_rows), shape[1], between
     )
@@ -206,7 +211,7 @@ def _by_spectrum(image: Any, shape: tuple[int, int], quarter: np.ndarray) -> Any
     rows, columns = quarter.shape
     S = psf.fast_length(shape[0] + rows - 1)
     F = psf.fast_length(shape[1] + columns - 1)
-    data, other, of_kernel = (cuda.device_array(S * F, np.complex128) for _ in range(3))
+    data, other, of_kernel = (device_array(S * F, np.complex128) for _ in range(3))
     flat = cuda.to_device(np.ascontiguousarray(quarter).reshape(-1))
     _launch(spread.widen_even, S * F, flat, rows, columns, S, F, of_kernel)
     of_kernel, other = _transform(of_kernel, other, S, F, roots_of_one)
@@ -214,7 +219,7 @@ def _by_spectrum(image: Any, shape: tuple[int, int], quarter: np.ndarray) -> Any
     data, other = _transform(data, other, S, F, roots_of_one)
     _launch(spread.multiply, S * F, data, of_kernel)
     data, other = _transform(data, other, S, F, lambda n: roots_of_one(n).conj())
-    out = cuda.device_array(image.size, np.float32)
+    out = device_array(image.size, np.float32)
     # Rounding noise of the transforms would be negative photons.
     _launch(spread.crop, out.size, data, shape[1], F, 1.0 / (S * F), 0.0, out)
     return out

@@ -126,7 +126,7 @@ def measure_cuda(
     """
     workloads = chosen_workloads(options.workloads, CUDA_WORKLOADS)
     request = parse_device(options.device, "--device")
-    if len(request.indices) > 1:
+    if len(request.indices) != 1:
         raise ValueError(f"--device {options.device}: expected one device to time")
     check_device(request)
     (index,) = request.indices

@@ -144,7 +144,7 @@ def noise_jobs(folder: Path, shape: tuple[int, int]) -> list[Job]:
     rng = np.random.default_rng(1)
     size = ["-detpixels_x", str(shape[1]), "-detpixels_y", str(shape[0])]
     common = [*size, "-seed", str(SEED), "-nopgm"]
-    every = {"flicker": 0.02, "calibration": 0.03, "readout_adu": 3.0}
+    every: dict[str, Any] = {"flicker": 0.02, "calibration": 0.03, "readout_adu": 3.0}
     for mean in MEANS:
         flat = np.full(shape, mean, np.float32)
         counts = rng.poisson(flat).astype(np.float32)
@@ -311,7 +311,7 @@ def family_lines(rows: Sequence[FamilyRow]) -> list[str]:
         "|---|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
-        if row.problem is not None:
+        if row.problem is not None or row.nbsim_cpu is None:
             lines.append(f"| {row.name} | FAIL: {row.problem} | | | | |")
             continue
         ratio, each = row.ratio, ""

@@ -44,9 +44,9 @@ def _run(stages: Stages, words: Sequence[str]) -> dict[str, float]:
     import numpy  # noqa: F401  (timed)
 
     stages.done("numpy")
-    import numba  # noqa: F401  (timed)
+    import llvmlite.binding  # noqa: F401  (timed)
 
-    stages.done("numba")
+    stages.done("llvmlite")
     from nbsim.command import program
     from nbsim.options.command_line import read_command_line
     from nbsim.simulation import Simulation
@@ -71,7 +71,7 @@ def _run(stages: Stages, words: Sequence[str]) -> dict[str, float]:
 
 def _attributed(taken: dict[str, float]) -> dict[str, float]:
     """Return the parts that add up to the command's time, without its end."""
-    parts = {name: taken[name] for name in ("Python", "numpy", "numba", "nbsim")}
+    parts = {name: taken[name] for name in ("Python", "numpy", "llvmlite", "nbsim")}
     parts["command line"] = taken["command line"]
     parts["load render kernels"] = taken["first rendering"] - taken["rendering"]
     parts["load other kernels"] = taken["first whole run"] - taken["whole run"]

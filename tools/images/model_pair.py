@@ -44,12 +44,23 @@ def differing_settings(words: Sequence[str]) -> list[Setting]:
         Simulation.from_args(words_of(model, words)).resolved() for model in MODELS
     )
     found = []
-    for group, section in c.items():
+    pairs = zip(_sections(c), _sections(physical), strict=True)
+    for (group, section), (_, others) in pairs:
         for name, value in section.items():
-            other = physical[group][name]
+            other = others[name]
             if not _same(value, other) and _matters(name, c):
                 found.append(Setting(f"{group} {name}", value, other))
     return found
+
+
+def _sections(resolved: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every section by its name, and those of a list by their numbers."""
+    for group, section in resolved.items():
+        if isinstance(section, dict):
+            yield group, section
+            continue
+        for number, part in enumerate(section):
+            yield f"{group} {number}", part
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -60,6 +60,14 @@ CARDS = (
 )
 
 
+def compile_ptx(*arguments: Any, **options: Any) -> Any:
+    """Call `numba.cuda.compile`, which numba-cuda has and its own types hide."""
+    from numba import cuda
+
+    compiler: Any = cuda
+    return compiler.compile(*arguments, **options)
+
+
 def why_not() -> str | None:
     """Return what is missing for compiling, None where nothing is."""
     if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0"):
@@ -68,10 +76,10 @@ def why_not() -> str | None:
         return "numba-cuda is not installed"
     if ptxas() is None:
         return "there is no ptxas"
-    from numba import cuda, float64
+    from numba import float64
 
     try:
-        cuda.compile(lambda x: x, (float64,), cc=(9, 0), output="ptx")
+        compile_ptx(lambda x: x, (float64,), cc=(9, 0), output="ptx")
     except Exception as error:
         return f"numba's CUDA target does not compile ({error})"
     return None
@@ -102,12 +110,12 @@ def versions() -> dict[str, str]:
 def ptx_of(kernel: Any, arguments: tuple[Any, ...], capability: tuple[int, int]) -> str:
     """Return the PTX of a kernel for arguments like these."""
     import numba.cuda.dispatcher as dispatcher
-    from numba import cuda, typeof
+    from numba import typeof
 
     # Functions that a kernel calls are compiled for "the current device".
     device = SimpleNamespace(compute_capability=capability)
     with mock.patch.object(dispatcher, "get_current_device", lambda: device):
-        ptx, _ = cuda.compile(
+        ptx, _ = compile_ptx(
             kernel.py_func,
             tuple(typeof(argument) for argument in arguments),
             device=False,

@@ -62,8 +62,9 @@ def facts(_: Deadline) -> Iterator[Found]:
     yield "numba-cuda", importlib.metadata.version("numba-cuda"), None
     from numba import cuda
 
+    driver_calls: Any = cuda.cudadrv
     for name in ("get_driver_version", "get_version"):
-        reader = getattr(cuda.cudadrv.driver.driver, name, None)
+        reader = getattr(driver_calls.driver.driver, name, None)
         if reader is not None:
             yield f"driver, {name}", reader(), None
     with cuda.gpus[0]:
@@ -236,11 +237,11 @@ def failures(_: Deadline) -> Iterator[Found]:
         return
     from numba import cuda
 
-    held = []
+    held, byte = [], np.dtype(np.uint8)
     try:
         with cuda.gpus[0]:
             free = cuda.current_context().get_memory_info()[0]
-            held.append(cuda.device_array(max(free - 2**24, 2**20), np.uint8))
+            held.append(cuda.device_array(max(free - 2**24, 2**20), byte))
         cuda_memory.forget(0)
         large = Simulation.from_args(
             f"{lines.CELL} -N 5 -detpixels 16000 -pixel 0.01 -distance 100 "
