@@ -31,8 +31,8 @@ CASES = {
     "gauss, water": "-gauss_xtal -water 0.1 -polar 0.9",
     "divergence, mosaic": "-hdivrange 20 -hdivsteps 2 -mosaic 2 -mosaic_domains 2",
     "sensor": "-detector_thick 500 -detector_abs 300 -thicksteps 2",
-    # Farther away, so that no pixel reaches across dmin: docs/crystal-files.md.
-    "subpixels": "-oversample 2 -distance 90",
+    # dmin crosses pixels.
+    "subpixels": "-oversample 2",
     "running": "-polar 0.9 -oversample_polar",
 }
 #: Running products are model c's alone.

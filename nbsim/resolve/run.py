@@ -236,8 +236,10 @@ class Setup:
         running = (
             flags.oversample_thick or flags.oversample_polar or flags.oversample_omega
         )
-        several_rays = len(self.sources.wavelengths) > self.channels
-        at_dmin = self.dmin > 0.0 and (several_rays or self.water_size > 0.0)
+        rays = len(self.sources.wavelengths) // self.channels
+        rays *= self.oversample**2 * self.sensor.thicksteps
+        polarized_once = rays > 1 and not flags.nopolar
+        at_dmin = self.dmin > 0.0 and (polarized_once or self.water_size > 0.0)
         return running or self.interpolate or flags.phi_carryover or at_dmin
 
     @property
