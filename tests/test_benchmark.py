@@ -307,7 +307,7 @@ def test_wrong_cuda_image_has_no_times(monkeypatch, tmp_path, capsys):
         asked.append((row.precision, check))
         raise Disagreement("the images differ")
 
-    monkeypatch.setattr(benchmark_cuda, "choose", lambda request, count: (0,))
+    monkeypatch.setattr(benchmark_cuda, "check_device", lambda request: None)
     monkeypatch.setattr(benchmark_cuda, "device_lines", lambda: ["cuda:0  H200"])
     monkeypatch.setattr(benchmark_cuda, "reference_rows", lambda *arguments: "rows")
     monkeypatch.setattr(benchmark_cuda, "measure_row", measure_row)
