@@ -8,9 +8,9 @@ there last when the process dies is what killed it.
 import contextlib
 import json
 import multiprocessing
-from multiprocessing.process import BaseProcess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
