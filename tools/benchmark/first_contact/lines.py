@@ -16,8 +16,8 @@ SMALL_PLACE = "-distance 100 -pixel 2 -detpixels 20 -roi 4 7 11 12"
 #: Name: options, whether with a list of F.
 TWINS: dict[str, tuple[str, bool]] = {
     "any N": ("-N 25 -oversample 2", False),
-    # Single precision is exact to a fraction of the envelope, which 8 pixels of a window
-    # need not reach: with -Na 1000 that of the processor is 2.6e-5 of theirs off.
+    # Single precision is exact to a fraction of the envelope, which a window's few
+    # pixels need not reach: with -Na 1000 the processor is off by 2.6e-5 of theirs.
     "any N, list": ("-Na 100 -Nb 40 -Nc 11 -oversample 1", True),
     "N <= 9, list": ("-Na 1 -Nb 6 -Nc 9 -oversample 1 -nointerpolate", True),
     "round": ("-N 12 -round_xtal -fudge 0.5 -oversample 1", True),
