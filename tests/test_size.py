@@ -8,9 +8,10 @@ import time
 import pytest
 
 from nbsim import Simulation
-from nbsim.command import estimate
+from nbsim.command import estimate, printout
 from nbsim.command.main import main
 from nbsim.command.progress import ProgressBar, duration
+from nbsim.options.command_line import read_command_line
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -96,6 +97,27 @@ def test_long_runs_are_announced(line, threads, said):
 def test_a_run_in_which_little_is_lit_is_not_long():
     setup = Simulation.from_args(f"{START} -oversample 100000").setup
     assert estimate.long_run_warning(setup, 1, lit_fraction=1e-3) is None
+
+
+@pytest.mark.parametrize(
+    "more, evaluations",
+    [
+        ("", 0.0),
+        ("-printout", 1.6e9),
+        ("-printout_pixel 3 4", 2.5e7),
+        ("-printout_pixel 3 4 -roi 0 2 0 2", 0.0),
+    ],
+)
+def test_what_is_printed_is_estimated(more, evaluations):
+    words = f"{START} -oversample 5000 {more}".split()
+    command = read_command_line(words, Simulation)
+    recorded = printout.recorded_evaluations(command)
+    assert recorded == evaluations
+    setup = command.simulation.setup
+    warning = estimate.long_run_warning(setup, 1, recorded=recorded)
+    assert (warning is not None) == (recorded > 6e8)
+    if warning:
+        assert "1.6e+09 of them once more to be printed" in warning
 
 
 @pytest.mark.parametrize(

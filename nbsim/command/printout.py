@@ -55,12 +55,25 @@ def check_pixel(command: CommandLine[Simulation]) -> list[str]:
     return []
 
 
+def recorded_evaluations(command: CommandLine[Simulation]) -> float:
+    """Return how many evaluations are made once more, to be printed."""
+    if not command.output.printout:
+        return 0.0
+    setup, rendered = command.simulation.setup, command.simulation.rendered
+    of_pixel = float(setup.steps) * setup.sensor.thicksteps
+    wanted = command.output.printout_pixel
+    if wanted is not None:
+        return of_pixel * bool(rendered[wanted[1], wanted[0]])
+    return of_pixel * np.count_nonzero(rendered)
+
+
 def _check_memory(simulation: Simulation) -> None:
     from ..kernels.reference.record import COLUMNS
 
     setup = simulation.setup
     evaluations = setup.steps * setup.sensor.thicksteps
-    needed, available = 8 * COLUMNS * evaluations, available_memory()
+    # Those that count are copied.
+    needed, available = 2 * 8 * COLUMNS * evaluations, available_memory()
     if needed > available:
         raise MemoryError(
             f"-printout: the {evaluations} evaluations of one pixel need "
@@ -148,7 +161,7 @@ def _record(
 
 def _last(rows: np.ndarray, flag: int, column: int, width: int = 1) -> np.ndarray:
     """Return columns of the last row whose flag is 0 or more, nan without one."""
-    chosen = rows[rows[:, flag] >= 0.0]
+    chosen = np.flatnonzero(rows[:, flag] >= 0.0)
     if not len(chosen):
         return np.full(width, np.nan)
-    return chosen[-1, column : column + width]
+    return rows[chosen[-1], column : column + width]

@@ -15,7 +15,7 @@ from . import report
 from .dark import image_warning
 from .estimate import long_run_warning
 from .outputs import make_images, outputs_to_write, write_all
-from .printout import check_pixel, pixel_blocks
+from .printout import check_pixel, pixel_blocks, recorded_evaluations
 from .progress import standard_bar
 from .terminal import note, say, warn
 from .trace_files import trace_rows
@@ -45,7 +45,9 @@ def render(words: Sequence[str]) -> None:
         _warn_all((*plan.warnings, *check_pixel(command)))
     setup, output = command.simulation.setup, command.output
     if output.device in (None, "auto", "cpu"):
-        _warn_all(filter(None, [long_run_warning(setup, output.threads)]))
+        again = recorded_evaluations(command)
+        slow = long_run_warning(setup, output.threads, recorded=again)
+        _warn_all(filter(None, [slow]))
     say(report.before(command))
     _trace(command)
     result = _run(command)
