@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from nbsim.tools.benchmark.first_contact.record import (
     run_steps,
 )
 
+SOURCE = pathlib.Path(__file__).resolve().parents[1]
 STEPS = [
     *("facts", "kernels", "golden, double", "golden, single", "twins", "same bytes"),
     *("Ctrl-C", "failures", "launch split", "peaks", "workloads", "predictions"),
@@ -30,7 +32,7 @@ def contact(tmp_path_factory):
         [
             *(sys.executable, "-W", "ignore", "-m"),
             *("nbsim.tools.benchmark.first_contact", "--seconds", "15"),
-            *("--out", str(folder / "new")),
+            *("--out", str(folder / "new"), "--source", str(SOURCE)),
         ],
         cwd=folder,
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},

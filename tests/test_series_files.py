@@ -4,9 +4,13 @@
 import base64
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import fabio
 import h5py
+import hdf5plugin
 import numpy as np
 import nxmx
 import pytest
@@ -160,6 +164,22 @@ def test_compressions_hold_the_same_counts(compression, filters, tmp_path):
         assert filters in str(images._filters) or images.compression == filters
         for number in range(3):
             np.testing.assert_array_equal(images[number], made.counts(number))
+
+
+def test_bslz4_beside_the_plugins_for_dials(tmp_path):
+    """DIALS wants HDF5_PLUGIN_PATH set, maybe in the shell that runs nbsim again."""
+    line = (
+        "-cell 70 80 90 -default_F 9 -N 5 -detpixels 16 -frames 2 -osc 1 -nxfile x.nxs"
+    )
+    subprocess.run(
+        [sys.executable, "-m", "nbsim", *line.split(), "-compression", "bslz4"],
+        cwd=tmp_path,
+        env={**os.environ, "HDF5_PLUGIN_PATH": hdf5plugin.PLUGIN_PATH},
+        check=True,
+    )
+    with h5py.File(tmp_path / "x.nxs") as file:
+        assert file["entry/data/data"].shape == (2, 16, 16)
+        assert file["entry/data/data"][0].any()
 
 
 @pytest.mark.parametrize("kind", [np.uint32, np.float32, np.int16])

@@ -25,6 +25,14 @@ ENDLESS = (
 PROMPT = 1.0
 
 
+@pytest.fixture(autouse=True)
+def hangup_is_not_ignored():
+    """Under nohup SIGHUP is ignored, and processes inherit that, as they should."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def start(words, folder, program=(PROGRAM,), **environment):
     return subprocess.Popen(
         [*program, *words.split()],

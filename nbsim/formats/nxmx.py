@@ -83,6 +83,9 @@ def frame_filters(compression: str) -> dict[str, Any]:
     """Return h5py's arguments for a compression."""
     if compression == "bslz4":
         hdf5plugin = library("hdf5plugin", "bslz4", "-compression bslz4")
+        # With HDF5_PLUGIN_PATH set, as DIALS wants it, HDF5 has found the filter by
+        # itself, and that one does not find HDF5.
+        hdf5plugin.register("bshuf", force=True)
         return dict(hdf5plugin.Bitshuffle(nelems=0, cname="lz4"))
     if compression == "gzip":
         return {"compression": "gzip", "compression_opts": GZIP_LEVEL, "shuffle": True}
