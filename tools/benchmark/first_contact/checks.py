@@ -237,7 +237,8 @@ def failures(_: Deadline) -> Iterator[Found]:
         return
     from numba import cuda
 
-    held, byte = [], np.dtype(np.uint8)
+    held: list[Any] = []
+    byte: Any = np.uint8
     try:
         with cuda.gpus[0]:
             free = cuda.current_context().get_memory_info()[0]
