@@ -127,9 +127,8 @@ def some_nearest(fell, n, lookup):
 @overload(some_nearest, jit_options=LANE_OPTIONS, inline="always")
 def _some_nearest(fell, n, lookup):
     if lookup.instance_class is params.CubicF:
-        return (
-            lambda fell, n, lookup: False
-        )  # a mark stays: the pixel is rendered again
+        # A mark stays: the pixel is rendered again.
+        return lambda fell, n, lookup: False
 
     return lambda fell, n, lookup: forgotten_marks(fell, n) != 0
 
