@@ -22,6 +22,11 @@ def most() -> int:
     """Return the largest number: NUMBA_NUM_THREADS, else that of usable processors."""
     with contextlib.suppress(KeyError, ValueError):
         return max(1, int(os.environ["NUMBA_NUM_THREADS"]))
+    return processors()
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not everywhere
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -44,7 +44,7 @@ np.savez(sys.argv[1], **rendered())
 #: Loads what others bring along, takes away what only POSIX systems have, and imports
 #: and renders.
 ELSEWHERE = """
-import argparse, importlib, multiprocessing, os, pkgutil, select, signal, sys
+import argparse, asyncio, importlib, multiprocessing, os, pkgutil, select, signal, sys
 import concurrent.futures, ctypes, fractions, logging, shutil, subprocess, tempfile
 import llvmlite.binding, numba, numba.core.ccallback, numpy, tifffile
 import numba.np.ufunc.parallel, numba.core.event, numba.cuda
@@ -64,7 +64,14 @@ image = Simulation.from_args(
     "-cell 70 80 90 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 8"
 ).render(backend="cpu")
 assert (image > 0.0).all()
-print("imported and rendered")
+from nbsim.__main__ import end_on_signals
+from nbsim.command.main import main
+end_on_signals()
+words = "-cell 70 80 90 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 8"
+os.chdir(sys.argv[1])
+for turn in ("new", "replaced"):
+    assert main(words.split()) == 0, turn
+print("rendered")
 """
 #: Of `os` and `signal`, what Python's documentation calls "Availability: Unix".
 os_names = "chown chroot ctermid fchmod fchown fork forkpty getegid geteuid getgid "
@@ -260,7 +267,7 @@ def test_foreign_code_is_found():
         check_arm(text)
 
 
-def test_nothing_needs_posix():
+def test_nothing_needs_posix(tmp_path):
     names = f"os_names = {os_names.split()}\nsignal_names = {signal_names.split()}\n"
     present = (
         "import os, signal\n"
@@ -270,4 +277,5 @@ def test_nothing_needs_posix():
             "signal_names = [n for n in signal_names if hasattr(signal, n)]\n"
         )
     )
-    assert run_python(present + ELSEWHERE) == "imported and rendered\n"
+    assert run_python(present + ELSEWHERE, tmp_path).endswith("\nrendered\n")
+    assert (tmp_path / "noiseimage.img").stat().st_size == 512 + 2 * 8 * 8

@@ -45,7 +45,8 @@ def end_on_signals() -> None:
         if hasattr(signal, name)  # Windows has no SIGHUP
     }
     reading, writing = os.pipe()
-    os.set_blocking(writing, False)
+    if hasattr(os, "set_blocking"):  # Windows, from Python 3.12
+        os.set_blocking(writing, False)
     _thread.start_new_thread(_watch, (reading, numbers))
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in numbers:

@@ -129,7 +129,7 @@ class Unfinished:
     def put_in_place(self, mode: int | None) -> None:
         """Close the file and give it its name, and permissions unless None."""
         if mode is not None:
-            os.fchmod(self.stream.fileno(), mode)
+            os.chmod(self._path, mode)
         self.stream.close()
         with _gate:
             _renames.replace(self._path, self._target)

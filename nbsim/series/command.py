@@ -12,7 +12,12 @@ from ..options.command_line import CommandLine, read_command_line
 from ..simulation import Simulation
 from .outputs import SeriesOutputs
 from .series import FrameRow, Series
-from .table import random_orientations, read_frame_table, write_frame_table
+from .table import (
+    plain_values,
+    random_orientations,
+    read_frame_table,
+    write_frame_table,
+)
 from .write import Workers
 
 #: Options whose files belong to one image.
@@ -80,16 +85,10 @@ def _rows(command: CommandLine[Simulation]) -> list[FrameRow]:
         columns = random_orientations(count, command.output.seed)
         return [
             FrameRow({"crystal": {"misset_deg": (x, y, z)}}, seed, number=number - 1)
-            for number, x, y, z, seed in zip(
-                *(_plain(column) for column in columns.values())
-            )
+            for number, x, y, z, seed in zip(*map(plain_values, columns.values()))
         ]
     path = options.get("frame_table")
     return [] if path is None else read_frame_table(path)
-
-
-def _plain(column: Sequence) -> list:
-    return [getattr(value, "item", lambda v=value: v)() for value in column]
 
 
 def write_table(command: CommandLine[Simulation]) -> str | None:

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import SeriesError
 from ..model.structure_factors import available_memory
 from ..optional import library
+from ..threads import processors
 from . import running
 from .schedule import Crew
 
@@ -25,11 +26,6 @@ EXECUTORS = ("pool", "dask", "mpi")
 WORKER_BYTES = 350_000_000
 #: How long a Dask scheduler may take to answer, s.
 PATIENCE = "10s"
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def fitting_workers(frame_bytes: int) -> int:

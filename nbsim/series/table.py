@@ -153,6 +153,11 @@ def _changes(words: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {model: dict(fields) for model, fields in collector.values.items() if fields}
 
 
+def plain_values(column: Sequence) -> list:
+    """Return a column's numbers as Python's own, whose text reads back the same."""
+    return column.tolist() if isinstance(column, np.ndarray) else list(column)
+
+
 def write_frame_table(path: str | os.PathLike, columns: Mapping[str, Sequence]) -> None:
     """Write a frame table; numbers are read back as they were.
 
@@ -166,8 +171,7 @@ def write_frame_table(path: str | os.PathLike, columns: Mapping[str, Sequence]) 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    for row in zip(*columns.values(), strict=True):
-        writer.writerow([getattr(value, "item", lambda v=value: v)() for value in row])
+    writer.writerows(zip(*map(plain_values, columns.values()), strict=True))
     with replace_when_complete(path) as stream:
         stream.write(out.getvalue().encode())
 

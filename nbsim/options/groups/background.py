@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...model.limits import LENGTH_MM
 from ..schema import Argument, Bounds, choice, file, group, number, option
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ OPTIONS = group(
             noun="water, air, ice or a file name",
             offers=("water", "air", "ice", "*.stol", "*.dat", "*.txt"),
         ),
-        number("MM", "the thickness", Bounds(unit="mm", above=0)),
+        number("MM", "the thickness", LENGTH_MM),
         does=_background,
         prefixes=(),
         python="Simulation.backgrounds, render_background",
