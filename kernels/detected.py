@@ -7,14 +7,19 @@ the order of all draws counts and the loops are serial. `rng` is the record of `
 its `streams` hold where each stream is.
 """
 
+import math
+
 import numpy as np
 
+from .cpu.intrinsics import vector_loop
+from .elementary import logarithm
 from .jit import entry, scalar
 from .random import (
     REJECTION_LIMIT,
     gaussdev,
     poidev,
     poidev_gauss,
+    ran1,
     start_stream,
 )
 
@@ -23,6 +28,12 @@ serial = entry(no_cfunc_wrapper=True)
 # Part of the others' machine code.
 inner = scalar
 
+#: No normal deviate of `gaussdev` is larger: its rsq is 2^-48 at least, or 0.
+LARGEST_DEVIATE = 8.5
+#: Pairs of normal deviates that are worked out together.
+PAIRS = 256
+#: Two logarithms do not differ by more, relatively.
+UNSURE = 1e-13
 #: Place of the two in `streams`.
 SEED, CALIBRATION = 0, 1
 
@@ -79,25 +90,56 @@ def count_photons(expected, flicker, calibration, rng, out):
     float
         Sum of the photons.
     """
+    if calibration > 0.0 and not one_stream(expected, flicker, calibration):
+        return count_of_two_streams(expected, flicker, calibration, rng, out)
     total = 0.0
     spixels, fpixels = expected.shape
-    if flicker == 0.0 and calibration == 0.0:
-        # One stream: no need to put it in place for every draw.
-        resume(SEED, rng)
-        for slow in range(spixels):
-            for fast in range(fpixels):
-                photons = poidev(expected[slow, fast], rng)
-                out[slow, fast] = photons
-                total += np.float64(photons)
-        rng["streams"][SEED] = rng["state"]
-        return total
+    resume(SEED, rng)
+    for slow in range(spixels):
+        for fast in range(fpixels):
+            photons = expected[slow, fast]
+            if flicker > 0.0:
+                mean = np.float64(photons)
+                mean *= 1.0 + flicker * np.float64(gaussdev(rng))
+                if calibration > 0.0:
+                    mean *= 1.0 + calibration * np.float64(gaussdev(rng))
+                photons = np.float32(mean)
+            photons = poidev(photons, rng)
+            out[slow, fast] = photons
+            total += np.float64(photons)
+    rng["streams"][SEED] = rng["state"]
+    return total
+
+
+@inner
+def one_stream(expected, flicker, calibration):
+    """Return whether the calibration never draws from the stream of its own.
+
+    With flicker its deviate is the spare one of the flicker's, as long as Poisson
+    deviates take no normal one.
+    """
+    if flicker <= 0.0:
+        return False
+    most = np.float32(0.0)
+    spixels, fpixels = expected.shape
+    for slow in range(spixels):
+        for fast in range(fpixels):
+            most = max(most, expected[slow, fast])
+    factor = (1.0 + LARGEST_DEVIATE * flicker) * (1.0 + LARGEST_DEVIATE * calibration)
+    return np.float64(most) * factor < REJECTION_LIMIT
+
+
+@inner
+def count_of_two_streams(expected, flicker, calibration, rng, out):
+    """The same, whatever stream the deviates come from."""
+    total = 0.0
+    spixels, fpixels = expected.shape
     for slow in range(spixels):
         for fast in range(fpixels):
             mean = np.float64(expected[slow, fast])
             if flicker > 0.0:
                 mean *= 1.0 + flicker * gauss_of(SEED, rng)
-            if calibration > 0.0:
-                mean *= 1.0 + calibration * gauss_of(CALIBRATION, rng)
+            mean *= 1.0 + calibration * gauss_of(CALIBRATION, rng)
             photons = poisson_of_seed(mean, rng)
             out[slow, fast] = photons
             total += np.float64(photons)
@@ -128,17 +170,86 @@ def digitise(counted, units, rng, out):
     gain, adc_offset, readout, saturation, largest, half = units
     overloads = 0
     spixels, fpixels = counted.shape
+    most = min(saturation + adc_offset, largest)
+    deviates = np.zeros(fpixels, np.float32)
+    scratch = np.empty((4, PAIRS))
+    resume(SEED, rng)
     for slow in range(spixels):
+        if readout > 0.0:
+            normal_deviates(rng, scratch, deviates)
         for fast in range(fpixels):
             # C adds the offset first: the last bit can decide a whole number.
             adu = np.float64(counted[slow, fast]) * gain + adc_offset
             if readout > 0.0:
-                adu += readout * gauss_of(SEED, rng)
-            if adu > min(saturation + adc_offset, largest):
-                adu = min(saturation + adc_offset, largest)
+                adu += readout * np.float64(deviates[fast])
+            if adu > most:
+                adu = most
                 overloads += 1
             out[slow, fast] = np.int64(min(max(adu + half, 0.0), largest))
+    rng["streams"][SEED] = rng["state"]
     return overloads
+
+
+@inner
+def normal_deviates(rng, scratch, out):
+    """Write the next deviates of `gaussdev`, float32: the same, many at once.
+
+    Parameters
+    ----------
+    rng
+        Advanced.
+    scratch
+        (4, PAIRS) float64.
+    out
+        (n,) float32.
+    """
+    done = 0
+    if rng["has_gauss"] != 0 and out.size > 0:
+        out[0] = gaussdev(rng)
+        done = 1
+    v1, v2, rsq, factor = scratch[0], scratch[1], scratch[2], scratch[3]
+    while done < out.size:
+        pairs = min((out.size - done + 1) // 2, PAIRS)
+        found = 0
+        while found < pairs:
+            first = np.float32(2.0 * np.float64(ran1(rng)) - 1.0)
+            second = np.float32(2.0 * np.float64(ran1(rng)) - 1.0)
+            square = first * first + second * second
+            # Without a branch: which ones are in the circle, no processor can predict.
+            v1[found], v2[found], rsq[found] = first, second, square
+            found += np.int64((square < 1) & (square != 0))
+        if polar_factors(rsq[:pairs], factor) > 0:
+            for i in range(pairs):
+                if factor[i] < 0.0:
+                    factor[i] = np.float32(math.sqrt(-2.0 * math.log(rsq[i]) / rsq[i]))
+        for i in range(pairs):
+            fac = np.float32(factor[i])
+            out[done] = np.float32(v2[i]) * fac
+            spare = np.float32(v1[i]) * fac
+            done += 1
+            if done < out.size:
+                out[done] = spare
+                done += 1
+            else:
+                rng["gauss"], rng["has_gauss"] = spare, 1
+
+
+@inner
+def polar_factors(rsq, factor):
+    """Write what the polar method multiplies with, rounded to single precision.
+
+    With a logarithm that is no library's, so that the loop is vectorised. Where its
+    last digits could decide how C's is rounded, -1 is written; returns how many.
+    """
+    vector_loop()
+    unsure = 0
+    for i in range(rsq.size):
+        size = math.sqrt(-2.0 * logarithm(rsq[i]) / rsq[i])
+        low = np.float64(np.float32(size * (1.0 - UNSURE)))
+        high = np.float64(np.float32(size * (1.0 + UNSURE)))
+        unsure += np.int64(low != high)
+        factor[i] = low if low == high else -1.0
+    return unsure
 
 
 @serial

@@ -29,6 +29,8 @@ PHOTONS, READOUT, FLICKER, CALIBRATION, PIXEL_FLICKER = (np.uint64(i) for i in r
 ONE_BITS = np.uint64(0x3FF0000000000000)
 TO_MANTISSA = np.uint64(12)
 HALF_STEP = 2.0**-53
+TWO_52 = 2.0**52
+TWO_52_BITS = np.uint64(0x4330000000000000)
 
 
 @scalar_inline
@@ -74,6 +76,15 @@ def philox(c0, c1, c2, c3, k0, k1):
     c0, c1, c2, c3, k0, k1 = one_round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = one_round(c0, c1, c2, c3, k0, k1)
     return c0, c1, c2, c3
+
+
+@scalar_inline
+def as_float(bits):
+    """Return a whole number below 2**52, uint64, as float64.
+
+    As the low bits of the mantissa of 2**52: AVX2 converts no whole numbers of 64 bits.
+    """
+    return np.uint64(bits | TWO_52_BITS).view(np.float64) - TWO_52
 
 
 @scalar_inline

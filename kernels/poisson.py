@@ -21,7 +21,7 @@ import numpy as np
 
 from .elementary import logarithm, polynomial
 from .jit import scalar, scalar_inline
-from .philox import HALF, PHOTONS, philox, uniform
+from .philox import HALF, PHOTONS, as_float, philox, uniform
 from .rounding import product
 
 #: Means from here on are drawn by rejection.
@@ -142,8 +142,7 @@ def looked_up(coarse_entry, fine_entry, u, v):
 @scalar_inline
 def spare_bits(u, v):
     """Return the 21 bits that no look-up uses, as float64."""
-    spare = ((u & COARSE_SPARE) << TO_FINE) | (v & FINE_SPARE)
-    return float(np.int32(spare))
+    return as_float(((u & COARSE_SPARE) << TO_FINE) | (v & FINE_SPARE))
 
 
 @scalar_inline
@@ -153,12 +152,24 @@ def maybe_more(rest, spare):
     return spare + 1.0 > (1.0 - rest) * SPARE_STEPS
 
 
+@scalar_inline
+def rest_deviate(spare, high, low):
+    """Return the uniform deviate of a rest: spare bits, and words behind them."""
+    return (spare + uniform(high, low)) / SPARE_STEPS
+
+
+@scalar_inline
+def no_photons(rest):
+    """Return e^-`rest`, of a rest below 1/16."""
+    return polynomial(rest, EXP_SERIES)
+
+
 @scalar
 def rest_photons(rest, spare, pixel, frame, k0, k1):
     """Return the photons of a rest below 1/16: inversion of the spare bits and more."""
     w0, w1, _, _ = philox(pixel, frame, PHOTONS, FIRST_TRIAL, k0, k1)
-    u = (spare + uniform(w0, w1)) / SPARE_STEPS
-    chance = below = polynomial(rest, EXP_SERIES)
+    u = rest_deviate(spare, w0, w1)
+    chance = below = no_photons(rest)
     count = 0
     while u >= below and chance > NOTHING:
         count += 1

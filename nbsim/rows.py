@@ -10,8 +10,43 @@ from .threads import count as usable
 
 #: Pieces per thread: enough to show progress, and to end soon after Ctrl-C.
 PIECES_PER_THREAD = 8
+#: Pieces of what one thread does, for progress to be seen.
+SERIAL_PIECES = 50
 
 Answer = TypeVar("Answer")
+
+
+def share(
+    progress: Callable[[float], None] | None, first: float, last: float
+) -> Callable[[float], None] | None:
+    """Return what to call with the finished fraction of a part of the work.
+
+    Parameters
+    ----------
+    progress
+        Called with the finished fraction of all.
+    first, last
+        Where the part begins and ends, as fractions of all.
+    """
+    if progress is None:
+        return None
+    return lambda fraction: progress(first + (last - first) * fraction)
+
+
+def one_after_the_other(
+    work: Callable[[int, int], Answer],
+    count: int,
+    progress: Callable[[float], None] | None = None,
+) -> list[Answer]:
+    """Call `work(start, stop)` for pieces of range(`count`) whose order counts."""
+    pieces = 1 if progress is None else min(count, SERIAL_PIECES)
+    borders = [count * i // pieces for i in range(pieces + 1)]
+    answers = []
+    for done, piece in enumerate(zip(borders, borders[1:]), 1):
+        answers.append(work(*piece))
+        if progress is not None:
+            progress(done / pieces)
+    return answers
 
 
 def in_pieces(

@@ -287,6 +287,33 @@ def test_bad_input(program, words, message, photons, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+def test_a_beam_of_negative_size_cuts_nothing_and_has_no_flux(tmp_path):
+    words = "-stol water -detpixels 20 -nonoise -nopgm -width 3 -height 2".split()
+    images = {}
+    for size in ("-1", "1e7"):
+        more = ["-fluence", "1e20"] if size == "1e7" else []
+        more += ["-fluence", "1e20", "-flux", "1e9"] if size == "-1" else []
+        ran = run("background", tmp_path, *words, *more, "-beamsize", size)
+        assert ran.returncode == 0, ran.stderr
+        assert ("-beamsize below 0" in ran.stderr) == (size == "-1")
+        assert "clipping" not in ran.stderr
+        images[size] = np.fromfile(tmp_path / "floatimage.bin", np.float32)
+    assert (images["-1"] == images["1e7"]).all()
+    for size, model, message in (("0", "c", "no size"), ("-1", "physical", "model c")):
+        ran = run("background", tmp_path, *words, "-beamsize", size, "-model", model)
+        assert ran.returncode == 2 and message in ran.stderr
+
+
+@pytest.mark.parametrize("given, taken", [("2.9", "2"), ("-3", "0"), ("-0.5", "0")])
+def test_a_radius_is_cut_to_a_whole_number(given, taken, photons, tmp_path):
+    words = "c.npy -psf fiber -nonoise -nopgm -gain 100 -psf_radius".split()
+    for radius, name in ((given, "1"), (taken, "2")):
+        ran = run("noise", tmp_path, *words, radius, "-intfile", name)
+        assert ran.returncode == 0
+        assert ("taken as" in ran.stderr) == (radius == given)
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_help_and_version(program, tmp_path):
     ran = run(program, tmp_path, "-h")

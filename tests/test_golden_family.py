@@ -1,32 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""One nbsim command against the chain nanoBragg, nonBragg, float_add, noisify."""
+"""`nbsim-golden family`, and one nbsim command against the chain of four programs."""
 
-import json
-import subprocess
-import sys
+import dataclasses
 
 import numpy as np
-from family_cases import FOLDER, INPUTS
+from family_cases import FOLDER, NONBRAGG
+
+from nbsim.tools.golden.family import Difference, compare, compare_chain, table
 
 
 def test_one_command_is_the_chain_of_programs(tmp_path):
-    with np.load(FOLDER / "c" / "chain_water_air.npz") as data:
-        chain = dict(data)
-    spots = json.loads(str(chain["argv_spots"]))
-    spots = spots[: spots.index("-seed")]  # the noise has a seed of its own
-    noise = json.loads(str(chain["argv_noise"]))
-    water, air = str(INPUTS / "water500.stol"), str(INPUTS / "air.stol")
-    words = [*spots, "-background", water, "1e-5", "-background", air, "5e-4"]
-    words += ["-background_density", "1.2e-3", "-background_MW", "28", *noise]
-    ran = subprocess.run(
-        [sys.executable, "-m", "nbsim", *words],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 0, ran.stderr
-    total = np.fromfile(tmp_path / "floatimage.bin", np.float32)
-    expected = chain["total"].ravel()
-    assert np.abs(total - expected).max() <= 1e-6 * expected.max()
-    written = np.fromfile(tmp_path / "noiseimage.img", np.uint16, offset=512)
-    assert (written == chain["noise"].ravel()).all()
+    chain = compare_chain(FOLDER, tmp_path)
+    assert chain.image is not None and chain.image <= 1e-6
+    assert (chain.noise, chain.pixels) == (0, 9900)
+
+
+def test_a_difference_is_seen_and_counted(tmp_path):
+    case = next(case for case in NONBRAGG if "-nonoise" not in case.argv)
+    wrong = dataclasses.replace(case)
+    numbers = {name: np.array(array) for name, array in case.numbers.items()}
+    numbers["image"][3, 4] += 2e-6 * numbers["image"].max()
+    numbers["noise"][1, :3] += 1
+    numbers["pgm"][:1] ^= 1
+    numbers["header"] = np.array("{ HEADER_BYTES=0;")
+    wrong.__dict__["numbers"] = numbers
+    found = compare(wrong, tmp_path)
+    assert 1e-6 < found.image < 3e-6 and not found.agrees
+    assert (found.int, found.noise, found.pgm, found.header) == (0, 3, 1, False)
+
+
+def test_table_names_the_worst():
+    rows = [Difference("a", 4, 3e-7, 0, None, 2, True), Difference("b", 4, noise=1)]
+    lines = table(rows)
+    assert lines[2] == "| a | 4 | 3.0e-07 | 0 |  | 2 | same |"
+    assert lines[-1].startswith("| worst (of how many) |  | 3e-07 (1) | 0 (1) | 1 (1)")
+    assert not any(row.agrees for row in rows)

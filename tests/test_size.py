@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What does not fit, or takes long, is said before it is begun."""
 
+import dataclasses
 import io
 import re
 import time
@@ -91,6 +92,26 @@ def test_long_runs_are_announced(line, threads, said):
     warning = estimate.long_run_warning(setup, threads)
     assert (warning or "").startswith(said or "") and (warning is None) == (
         said is None
+    )
+
+
+def test_backgrounds_are_part_of_the_estimate():
+    line = f"{START} -background water 1 -background air 1 -divergence 0.2 -divsteps 2"
+    simulation = Simulation.from_args(line)
+    oversampled = [
+        dataclasses.replace(background, oversample=20_000)
+        for background in simulation.backgrounds
+    ]
+    setup, sources = simulation.setup, len(simulation.setup.sources.wavelengths)
+    assert sources > 1 and len(oversampled) == 2
+    for fraction in (1.0, 0.0):
+        warning = estimate.long_run_warning(
+            setup, 1, lit_fraction=fraction, backgrounds=oversampled
+        )
+        assert f"{64 * 2 * 4e8 * sources:.3g} of backgrounds: this run" in warning
+        assert (" evaluations" in warning) == (fraction > 0.0)
+    assert (
+        estimate.long_run_warning(setup, 1, backgrounds=simulation.backgrounds) is None
     )
 
 

@@ -29,7 +29,9 @@ from ..poisson import (
     kept_at_once,
     looked_up,
     maybe_more,
+    no_photons,
     proposal,
+    rest_deviate,
     rest_photons,
     spare_bits,
 )
@@ -37,7 +39,9 @@ from ..rounding import product
 from .intrinsics import vector_loop
 
 #: Pixels of a block.
-BLOCK = 512
+BLOCK = 256
+#: Numbers of photons are cut here, so that their sum fits.
+LARGEST = 2.0**50
 
 # Nobody calls these from C; several Python threads run them at once.
 row_loop = entry(no_cfunc_wrapper=True)
@@ -78,28 +82,68 @@ def find_places(means, u, v, in_coarse, in_fine, rest):
 
 
 @block_loop
-def look_up(table, places):
-    """Replace places by what the table has there."""
-    for i in range(places.size):
-        places[i] = table[places[i]]
+def look_up(coarse, fine, in_coarse, in_fine):
+    """Replace places by what the tables have there."""
+    for i in range(in_coarse.size):
+        in_coarse[i] = coarse[in_coarse[i]]
+        in_fine[i] = fine[in_fine[i]]
 
 
 @block_loop
-def look_up_photons(u, v, of_coarse, of_fine, rest, spare, count):
+def look_up_photons(u, v, of_coarse, of_fine, rest, left, count):
     """Write the photons of both tables; return how many rests may have more.
 
-    `rest` of the others becomes -1.
+    `left` are those rests, and -1 for the others. (Not `rest` itself: written back only
+    where it changes, it makes masked stores, which are slow.)
     """
     vector_loop()
     more = 0
     for i in range(count.size):
-        photons = looked_up(of_coarse[i], of_fine[i], u[i], v[i])
-        count[i] = float(np.int32(photons))
-        spare[i] = spare_bits(u[i], v[i])
-        maybe = maybe_more(rest[i], spare[i])
-        rest[i] = rest[i] if maybe else -1.0
+        count[i] = np.int64(looked_up(of_coarse[i], of_fine[i], u[i], v[i]))
+        maybe = maybe_more(rest[i], spare_bits(u[i], v[i]))
+        left[i] = rest[i] if maybe else -1.0
         more += np.int64(maybe)
     return more
+
+
+@block_loop
+def one_of_rest(rest, spare, pixel, frame, k0, k1, count):
+    """Write the photons of rests as if there were one at most; 2 where there are more.
+
+    The numbers of `rest_photons`.
+    """
+    vector_loop()
+    for i in range(count.size):
+        counter = np.uint64(pixel[i])
+        w0, w1, _, _ = philox(counter, frame, PHOTONS, FIRST_TRIAL, k0, k1)
+        u = rest_deviate(spare[i], w0, w1)
+        none = no_photons(rest[i])
+        more = none + product(none, rest[i])
+        count[i] = np.int64(u >= none) + np.int64(u >= more)
+
+
+@block_loop
+def add_rests(rest, u, v, first, frame, k0, k1, scratch, words, count):
+    """Add the photons of the rests that may have any: those that are not below 0."""
+    which, pixel, found = words[0], words[1], words[2]
+    some, spare = scratch[0], scratch[1]
+    n = 0
+    for i in range(rest.size):
+        # Without a branch: which ones have any, no processor can predict.
+        which[n] = i
+        n += np.int64(rest[i] >= 0.0)
+    for j in range(n):
+        i = which[j]
+        some[j] = rest[i]
+        spare[j] = spare_bits(u[i], v[i])
+        pixel[j] = first + np.uint64(i)
+    one_of_rest(some[:n], spare, pixel, frame, k0, k1, found[:n])
+    for j in range(n):
+        photons = found[j]
+        if photons > 1:
+            p = np.uint64(pixel[j])
+            photons = rest_photons(some[j], spare[j], p, frame, k0, k1)
+        count[which[j]] += photons
 
 
 @block_loop
@@ -118,22 +162,22 @@ def propose(mean, pixel, frame, trial, k0, k1, k, tail, v):
 
 @block_loop
 def judge(mean, k, tail, v):
-    """Make the `tail` of proposals that are kept 1."""
+    """Make the `v` of proposals that are kept 1, and of the others 0."""
     vector_loop()
     for i in range(mean.size):
-        tail[i] = 1.0 if kept(mean[i], k[i], tail[i], v[i]) else tail[i]
+        v[i] = 1.0 if kept(mean[i], k[i], tail[i], v[i]) else 0.0
 
 
 @block_loop
-def settle(mean, pixel, first, k, tail, v, count):
+def settle(mean, pixel, first, k, tail, v, verdict, count):
     """Write the kept proposals to their pixels, move the others to the front.
 
-    Returns their number.
+    `verdict` is `tail` or `v`, 1 where a proposal is kept. Returns their number.
     """
     left = 0
     for i in range(mean.size):
-        if tail[i] == 1.0:
-            count[np.int64(pixel[i] - first)] = k[i]
+        if verdict[i] == 1.0:
+            count[np.int64(pixel[i] - first)] = np.int64(min(k[i], LARGEST))
         else:
             mean[left], pixel[left] = mean[i], pixel[i]
             k[left], tail[left], v[left] = k[i], tail[i], v[i]
@@ -153,76 +197,78 @@ def reject_block(means, first, frame, k0, k1, scratch, pixel, count):
     trial = NO_TRIAL
     while n > 0:
         propose(mean[:n], pixel, frame, trial, k0, k1, k, tail, v)
-        n = settle(mean[:n], pixel, first, k, tail, v, count)
+        n = settle(mean[:n], pixel, first, k, tail, v, tail, count)
         judge(mean[:n], k, tail, v)
-        n = settle(mean[:n], pixel, first, k, tail, v, count)
+        n = settle(mean[:n], pixel, first, k, tail, v, v, count)
         trial += FIRST_TRIAL
 
 
 @block_loop
-def poisson_row(means, first, frame, k0, k1, coarse, fine, scratch, words, out):
-    """Write the photons of pixels that follow each other.
-
-    The numbers of `poisson`, in steps over a block of pixels.
+def poisson_block(
+    means, first, frame, k0, k1, coarse, fine, scratch, words, places, count
+):
+    """Write the photons of pixels that follow each other: the numbers of `poisson`.
 
     Parameters
     ----------
     means
-        (n,) float64.
+        (n,) float64, n at most BLOCK.
     first
         Number of the first pixel in the image, uint64.
     frame, k0, k1, coarse, fine
         As in `poisson`.
     scratch, words
         (4, BLOCK) float64 and (4, BLOCK) uint64.
-    out
-        (n,) float64.
+    places
+        (3, BLOCK) int64.
+    count
+        (n,) int64.
     """
-    for start in range(0, means.size, BLOCK):
-        n = min(BLOCK, means.size - start)
-        part, count = means[start : start + n], out[start : start + n]
-        u, v, in_coarse, in_fine = words[0], words[1], words[2], words[3]
-        rest, spare = scratch[0], scratch[1]
-        pixel = first + np.uint64(start)
-        draw_words(pixel, frame, k0, k1, u[:n], v)
-        large = find_places(part, u, v, in_coarse, in_fine, rest)
-        look_up(coarse, in_coarse[:n])
-        look_up(fine, in_fine[:n])
-        if look_up_photons(u, v, in_coarse, in_fine, rest, spare, count) > 0:
-            for i in range(n):
-                if rest[i] >= 0.0:
-                    p = pixel + np.uint64(i)
-                    count[i] += rest_photons(rest[i], spare[i], p, frame, k0, k1)
-        if large > 0:
-            reject_block(part, pixel, frame, k0, k1, scratch, words[0], count)
+    n = means.size
+    u, v, in_coarse, in_fine = words[0, :n], words[1, :n], words[2, :n], words[3, :n]
+    rest, left = scratch[0, :n], scratch[1, :n]
+    draw_words(first, frame, k0, k1, u, v)
+    large = find_places(means, u, v, in_coarse, in_fine, rest)
+    look_up(coarse, fine, in_coarse, in_fine)
+    if look_up_photons(u, v, in_coarse, in_fine, rest, left, count) > 0:
+        add_rests(left, u, v, first, frame, k0, k1, scratch[2:], places, count)
+    if large > 0:
+        reject_block(means, first, frame, k0, k1, scratch, words[0], count)
 
 
 @block_loop
-def mean_row(expected, factors, factor, means):
-    """Write the means of a row's pixels; `factors` of each, or none."""
+def find_means(expected, factors, factor, means):
+    """Write the means of some pixels; `factors` of each, or none.
+
+    Those of pixels that are not finite are 0; returns their number.
+    """
     vector_loop()
+    bad = 0
     if factors.size:
         for i in range(means.size):
-            means[i] = np.float64(expected[i]) * factor * factors[i]
+            mean = np.float64(expected[i]) * factor * factors[i]
+            finite = mean - mean == 0.0
+            means[i] = mean if finite else 0.0
+            bad += np.int64(not finite)
     else:
         for i in range(means.size):
-            means[i] = np.float64(expected[i]) * factor
+            mean = np.float64(expected[i]) * factor
+            finite = mean - mean == 0.0
+            means[i] = mean if finite else 0.0
+            bad += np.int64(not finite)
+    return bad
 
 
 @block_loop
-def cut_row(counted, largest, out):
-    """Write what the detector can hold of a row; return photons and overloads.
-
-    Photons below 2^32 each, whole: their sum is one, too.
-    """
+def cut(count, largest, out):
+    """Write what the detector can hold of some pixels; return photons and overloads."""
     vector_loop()
     overloads = 0
     photons = 0
-    for i in range(counted.size):
-        count = counted[i]
-        overloads += np.int64(count > largest)
-        photons += np.int64(count)
-        out[i] = np.uint32(min(count, largest))
+    for i in range(count.size):
+        overloads += np.int64(count[i] > largest)
+        photons += count[i]
+        out[i] = np.uint32(min(count[i], largest))
     return photons, overloads
 
 
@@ -251,24 +297,43 @@ def count_rows(
 
     Returns
     -------
-    photons, overloads
-        Sum of what was drawn (float64, whole) and number of pixels above `largest`.
+    photons, overloads, bad
+        Sum of what was drawn (float64, whole), number of pixels above `largest`, and
+        of those whose mean is infinite or not a number: they have no photons.
     """
     spixels, fpixels = expected.shape
-    means, counted = np.empty(fpixels), np.empty(fpixels)
+    means, count = np.empty(BLOCK), np.empty(BLOCK, np.int64)
     scratch, words = np.empty((4, BLOCK)), np.empty((4, BLOCK), np.uint64)
+    places = np.empty((3, BLOCK), np.int64)
     none = np.empty(0)
+    most = np.int64(largest)
     photons = 0.0
     overloads = 0
+    bad = 0
     for slow in range(spixels):
-        factors = pattern[slow] if pattern.size else none
-        mean_row(expected[slow], factors, factor, means)
-        pixel = first + np.uint64(slow * fpixels)
-        poisson_row(means, pixel, frame, k0, k1, coarse, fine, scratch, words, counted)
-        drawn, cut = cut_row(counted, largest, out[slow])
-        photons += float(drawn)
-        overloads += cut
-    return photons, overloads
+        for fast in range(0, fpixels, BLOCK):
+            n = min(BLOCK, fpixels - fast)
+            some = slice(fast, fast + n)
+            factors = pattern[slow, some] if pattern.size else none
+            bad += find_means(expected[slow, some], factors, factor, means[:n])
+            pixel = first + np.uint64(slow * fpixels + fast)
+            poisson_block(
+                means[:n],
+                pixel,
+                frame,
+                k0,
+                k1,
+                coarse,
+                fine,
+                scratch,
+                words,
+                places,
+                count[:n],
+            )
+            drawn, above = cut(count[:n], most, out[slow, some])
+            photons += float(drawn)
+            overloads += above
+    return photons, overloads, bad
 
 
 @block_loop

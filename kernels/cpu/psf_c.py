@@ -7,7 +7,8 @@ each pixel its sources in raster order, so that rows can be shared by threads an
 columns are vector lanes. A source reaches as far as its own photons tell (C's rule),
 so there are two kinds:
 
-- near: within `near` pixels, from every source, masked by its radius; taps in order.
+- near: in a circle of `near` pixels, from every source, masked by its radius; taps in
+  order.
 - far: of the few sources that reach farther, one by one, those in front of the near
   window before it and those behind after it.
 
@@ -20,7 +21,7 @@ import math
 import numpy as np
 
 from ..jit import entry, scalar
-from .intrinsics import vector_loop
+from .intrinsics import advanced, pointer_to, vector_loop
 
 # Nobody calls these from C; several Python threads run them at once.
 row_loop = entry(no_cfunc_wrapper=True)
@@ -36,6 +37,8 @@ LOSS = 10.0
 #: Pixels without photons, and those whose photons vanish, have no radius.
 NO_RADIUS = -1
 UNKNOWN = -2
+#: Above all radii.
+ANY_RADIUS = 2**31 - 1
 LN_16 = math.log(16.0)
 NOTHING = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -197,8 +200,8 @@ def list_sources(radius, near, edges, starts, columns, radii, largest):
 
 
 @row_loop
-def pad_sources(image, radius, near, padding, photons, reach_sqr, farthest):
-    """Write padded photons and squared radii, and the largest of every block.
+def pad_sources(image, radius, near, padding, photons, reach_sqr, farthest, nearest):
+    """Write padded photons and squared radii, and the extremes of every block.
 
     Parameters
     ----------
@@ -209,9 +212,10 @@ def pad_sources(image, radius, near, padding, photons, reach_sqr, farthest):
     padding
         Columns in front.
     photons, reach_sqr
-        (slow, columns) float32; -1 where nothing is spread.
-    farthest
-        (slow, columns / LANES) float32.
+        (slow, columns) float64 and float32; 0 and -1 where nothing is spread.
+    farthest, nearest
+        (slow, columns / LANES) float32: largest and smallest of the squared radii of
+        what is spread. Not written to where there are no pixels.
     """
     spixels, fpixels = image.shape
     most = np.float32(2 * near * near + 1)
@@ -225,19 +229,24 @@ def pad_sources(image, radius, near, padding, photons, reach_sqr, farthest):
             begin = max(block * LANES - padding, 0)
             end = min((block + 1) * LANES - padding, fpixels)
             if begin < end:
-                r = min(largest_of(row[begin:end]), 2 * near)
+                high, low = extremes_of(row[begin:end])
+                r = min(high, 2 * near)
                 square = min(np.float32(r * r), most)
                 farthest[slow, block] = square if r >= 0 else NOTHING - ONE
+                r = min(low, 2 * near)
+                nearest[slow, block] = min(np.float32(r * r), most)
 
 
 @block_loop
-def largest_of(radius):
-    """Return the largest of some radii."""
+def extremes_of(radius):
+    """Return the largest of some radii, and the smallest of those that there are."""
     vector_loop()
-    most = np.int32(NO_RADIUS)
+    most, least = np.int32(NO_RADIUS), np.int32(ANY_RADIUS)
     for i in range(radius.size):
-        most = max(most, radius[i])
-    return np.int64(most)
+        r = radius[i]
+        most = max(most, r)
+        least = min(least, r if r >= 0 else np.int32(ANY_RADIUS))
+    return np.int64(most), np.int64(least)
 
 
 @block_loop
@@ -248,46 +257,56 @@ def pad_row(image, radius, near, most, photons, reach_sqr):
         # Without branches: which pixels are dark, no processor can predict.
         r = np.int32(min(radius[i], np.int32(2 * near)))
         square = min(np.float32(np.int32(r * r)), most)
-        photons[i] = image[i] if r >= 0 else NOTHING
+        photons[i] = np.float64(image[i] if r >= 0 else NOTHING)
         reach_sqr[i] = square if r >= 0 else NOTHING - ONE
 
 
 @block_loop
-def add_near(photons, reach_sqr, weights, half, slow_sqr, total):
+def add_near(photons, reach_sqr, weights, half, slow_sqr, nearest, total):
     """Add a row's sources within `half` columns to LANES pixels.
+
+    The arrays are pointers: to count the references to an array takes as long as the
+    work of one call.
 
     Parameters
     ----------
     photons, reach_sqr
-        From `half` columns before the first pixel on.
+        From `half` columns before the first pixel on; float64 and float32.
     weights
-        Of distances -half to half.
+        Of distances -half to half, float64.
     slow_sqr
         Squared distance along slow.
+    nearest
+        Squared distance that all of these sources reach.
     total
-        (LANES,) float32.
+        (LANES,) float64, of single precision.
     """
     vector_loop()
     for step in range(2 * half + 1):
         distance = half - step
-        square = np.float32(distance * distance + slow_sqr)
+        whole_square = distance * distance + slow_sqr
         weight = weights[2 * half - step]
-        for i in range(LANES):
-            # Loaded in any case, and added even if it is nothing: no branch, and no
-            # mask in double precision.
-            value = photons[step + i]
-            value = value if reach_sqr[step + i] >= square else NOTHING
-            sum_of_two = np.float64(total[i]) + np.float64(value) * weight
-            total[i] = np.float32(sum_of_two)
+        if whole_square <= nearest:
+            for i in range(LANES):
+                sum_of_two = total[i] + photons[step + i] * weight
+                total[i] = np.float64(np.float32(sum_of_two))
+        else:
+            square = np.float32(whole_square)
+            for i in range(LANES):
+                # Loaded in any case, and added even if it is nothing: no branch.
+                value = photons[step + i]
+                value = value if reach_sqr[step + i] >= square else 0.0
+                sum_of_two = total[i] + value * weight
+                total[i] = np.float64(np.float32(sum_of_two))
 
 
 @block_loop
-def add_far(photons, weights, total):
-    """Add one source to the pixels of a row that it reaches."""
+def add_far(photons, weights, total, size):
+    """Add one source to the pixels of a row that it reaches; arrays are pointers."""
     vector_loop()
     value = np.float64(photons)
-    for i in range(total.size):
-        total[i] = np.float32(np.float64(total[i]) + value * weights[i])
+    for i in range(size):
+        total[i] = np.float64(np.float32(total[i] + value * weights[i]))
 
 
 @block_loop
@@ -297,27 +316,27 @@ def whole_root(n):
 
 
 @block_loop
-def add_far_sources(columns, photons, radii, slow, window, front, weights, total):
+def add_far_sources(begin, end, far, slow, window, front, centre, total, size):
     """Add a row's far-reaching sources to the pixels outside the near window.
 
     Parameters
     ----------
-    columns, photons, radii
-        Of the sources, by column.
+    begin, end
+        Which of the sources `far`.
     slow
         Distance of the rows.
     window
-        Half width of the near window; -1: there is none.
+        Half width of the near window there; -1: there is none.
     front
         Whether for pixels behind the source (C comes to them before those in the
         window) or before it.
-    weights
-        Row of the kernel at this distance.
-    total
-        (fast,) float32.
+    centre
+        Pointer to the kernel's row at this distance, its middle.
+    total, size
+        Pointer to the sums, float64 of single precision, and how many there are.
     """
-    middle = weights.size // 2
-    for i in range(columns.size):
+    _, columns, radii, photons, _ = far
+    for i in range(begin, end):
         r = np.int64(radii[i])
         left = r * r - slow * slow
         if left < 0:
@@ -330,99 +349,100 @@ def add_far_sources(columns, photons, radii, slow, window, front, weights, total
             first, last = column - half, column - window - 1
         if window < 0:
             first = column - half
-        first, last = max(first, 0), min(last, total.size - 1)
-        if first > last:
-            continue
-        start = middle + first - column
-        stop = middle + last - column + 1
-        add_far(photons[i], weights[start:stop], total[first : last + 1])
+        first, last = max(first, 0), min(last, size - 1)
+        if first <= last:
+            weights = advanced(centre, first - column)
+            add_far(photons[i], weights, advanced(total, first), last - first + 1)
 
 
 @row_loop
-def spread_rows(
-    first, last, near, sources, far, kernel, each, padding, work, image, out
-):
+def spread_rows(first, last, near, sources, far, kernel, each, padding, work, out):
     """Write rows `first` to `last` - 1 of the blurred image, but for column 0.
 
     Parameters
     ----------
     near
-        Half width of the near window.
+        Radius of the near window.
     sources
-        photons, reach_sqr, farthest of `pad_sources`.
+        photons, reach_sqr, farthest, nearest of `pad_sources`.
     far
-        Row starts (slow + 1), columns, radii, and largest radius of every row of the
-        sources that reach farther than `near`.
+        Row starts (slow + 1), columns, radii, photons, and largest radius of every row
+        of the sources that reach farther than `near`.
     kernel
         (2 R + 1, 2 R + 1) float64.
     each
         Lost photons that every pixel gets back.
     work
-        (columns,) float32.
-    image
-        (slow, fast) float32.
+        (columns,) float64: the row's sums, each rounded to single precision.
     out
         (slow, fast) float32.
     """
-    photons, reach_sqr, farthest = sources
-    starts, columns, radii, largest = far
-    spixels, fpixels = image.shape
+    starts, largest = far[0], far[4]
+    spixels, fpixels = out.shape
     middle = kernel.shape[0] // 2
+    total = pointer_to(work.ctypes.data, np.float64)
+    weights = pointer_to(kernel.ctypes.data, np.float64)
     for slow in range(first, last):
         work[:] = 0.0
-        row = work[:fpixels]
         for source in range(spixels):
             distance = slow - source
             is_near = abs(distance) <= near
             is_far = abs(distance) <= largest[source]
             if not (is_near or is_far):
                 continue
-            weights = kernel[middle + min(max(distance, -middle), middle)]
-            window = near if is_near else -1
-            some = slice(starts[source], starts[source + 1])
+            row = middle + min(max(distance, -middle), middle)
+            centre = advanced(weights, row * kernel.shape[1] + middle)
+            window = -1
+            if is_near:
+                window = min(whole_root(near * near - distance * distance), middle)
+            begin, end = starts[source], starts[source + 1]
             if is_far:
-                bright, reach = columns[some], radii[some]
-                values = image[source][bright]
                 add_far_sources(
-                    bright, values, reach, distance, window, True, weights, row
+                    begin, end, far, distance, window, True, centre, total, fpixels
                 )
             if is_near:
                 add_near_row(
-                    source, distance, near, sources, weights, padding, fpixels, work
+                    source, distance, window, sources, centre, padding, fpixels, total
                 )
                 if is_far:
                     add_far_sources(
-                        bright, values, reach, distance, window, False, weights, row
+                        begin, end, far, distance, window, False, centre, total, fpixels
                     )
         for fast in range(fpixels):
-            out[slow, fast] = np.float32(np.float64(row[fast]) + each)
+            out[slow, fast] = np.float32(work[fast] + each)
 
 
 @block_loop
-def add_near_row(source, distance, near, sources, weights, padding, fpixels, work):
-    """Add a row's sources within the near window to a whole row of pixels."""
-    photons, reach_sqr, farthest = sources
-    middle = weights.size // 2
+def add_near_row(source, distance, window, sources, centre, padding, fpixels, total):
+    """Add a row's sources within the near window to a whole row of pixels.
+
+    `window` is its half width there; `centre` and `total` as in `add_far_sources`.
+    """
+    photons, reach_sqr, farthest, nearest = sources
     square = distance * distance
+    row = source * photons.shape[1]
+    values = advanced(pointer_to(photons.ctypes.data, np.float64), row)
+    reaches = advanced(pointer_to(reach_sqr.ctypes.data, np.float32), row)
     for begin in range(0, fpixels, LANES):
-        low = (begin + padding - near) // LANES
-        high = (begin + padding + LANES - 1 + near) // LANES
-        most = NOTHING - np.float32(1.0)
+        low = (begin + padding - window) // LANES
+        high = (begin + padding + LANES - 1 + window) // LANES
+        most, least = NOTHING - ONE, nearest[source, low]
         for block in range(low, high + 1):
             most = max(most, farthest[source, block])
+            least = min(least, nearest[source, block])
         left = np.int64(most) - square
         if left < 0:
             continue
-        half = min(near, whole_root(left), middle)
+        half = min(window, whole_root(left))
         start = begin + padding - half
-        stop = start + LANES + 2 * half
         add_near(
-            photons[source, start:stop],
-            reach_sqr[source, start:stop],
-            weights[middle - half : middle + half + 1],
+            advanced(values, start),
+            advanced(reaches, start),
+            advanced(centre, -half),
             half,
             square,
-            work[begin : begin + LANES],
+            np.int64(least),
+            advanced(total, begin),
         )
 
 

@@ -28,6 +28,7 @@ from ..resolve.geometry import Geometry, resolve_geometry
 from ..resolve.sources import resolve_sources
 from ..resolve.vectors import RTD
 from .background_program import detector_of
+from .estimate import long_background_warning
 from .files import check_outputs, write_together
 from .progress import standard_bar
 from .terminal import note, say, warn
@@ -50,13 +51,15 @@ def run(collected: Collector, measured: SmvImage | None) -> None:
     """
     output = Output(**collected.values["output"])
     model = collected.values["simulation"].get("model", "c")
+    endless = collected.values["background"].pop("endless_beam", False)
     background, table = _material(collected)
-    beam = _beam(collected)
+    beam = _beam(collected, model, endless)
     detector: Detector = detector_of(collected.values["detector"])
     place = _place(detector, beam, collected, model)
     paths = _paths(output, collected, measured)
     check_outputs(paths, dict(collected.files))
     _check_memory(place.geometry)
+    _announce_long_run(background, place, output)
     _check_measured(measured, place.geometry)
     fluence, _ = fluence_and_flux(beam)
     extraction = collected.values["extract"]
@@ -118,7 +121,14 @@ def _material(collected: Collector) -> tuple[Background, np.ndarray]:
     return Background(table=table, **fields), table
 
 
-def _beam(collected: Collector) -> Beam:
+def _beam(collected: Collector, model: str, endless: bool) -> Beam:
+    if endless:
+        if model != "c":
+            raise UsageError("-beamsize: a size below 0 has a meaning in model c only")
+        warn(
+            "-beamsize below 0: the beam cuts nothing and -flux does not count, as in C"
+        )
+        collected.values["beam"].pop("flux_per_s", None)
     if "sourcefile" in collected.files:
         sources = read_sources(collected.files["sourcefile"])
         collected.values["beam"]["sources"] = sources
@@ -164,6 +174,15 @@ def _check_memory(geometry: Geometry) -> None:
             f"images of {geometry.fpixels} x {geometry.spixels} pixels need "
             f"{needed / 1e9:.3g} GB, {available / 1e9:.3g} GB are available"
         )
+
+
+def _announce_long_run(background: Background, place: Place, output: Output) -> None:
+    xmin, xmax, ymin, ymax = place.bounds
+    pixels = float(xmax - xmin + 1) * (ymax - ymin + 1)
+    sources = len(place.sources.wavelengths)
+    slow = long_background_warning(background, pixels, sources, output.threads)
+    if slow:
+        warn(slow)
 
 
 def _check_measured(measured: SmvImage | None, geometry: Geometry) -> None:
@@ -212,6 +231,7 @@ def _images(
 
     def write_noise(stream: BinaryIO) -> None:
         noise: Noise = poisson_noise(finite, output.seed, output.adc, roi)
+        say([f"noise image seed = {output.seed}"])
         say(["%.0f photons on noise image (%d overloads)" % noise[1:]])
         write_smv(stream, noise.pixels, header)
 

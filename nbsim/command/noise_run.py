@@ -22,6 +22,7 @@ from ..model.structure_factors import available_memory
 from ..options.collector import Collector
 from ..options.command_line import Output
 from ..resolve.amounts import R_E_SQR
+from ..rows import share
 from .files import check_outputs, write_together
 from .progress import standard_bar
 from .terminal import note, say, warn
@@ -32,6 +33,10 @@ DEFAULT_CALIBRATION = 0.03
 DEFAULT_PIXEL_MM = 0.1
 #: Photons, counted photons, spread photons, their spectra, and the integer images.
 BYTES_PER_PIXEL, BYTES_OF_SPREAD = 32, 48
+#: What part of the work is the image without noise.
+WHOLE = 0.3
+#: Bytes of a file for a pixel.
+SMALLEST_PIXEL = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +82,9 @@ def run(collected: Collector) -> None:
     paths = {name: path for name, path in named.items() if path is not None}
     inputs = {f"floatfile {path}": path for path in files}
     check_outputs(paths, {**inputs, **collected.files})
+    _check_memory(inputs, response)
     photons = read_photons(collected)
     image = photons.image
-    _check_memory(image.shape, response)
     if response.spreads:
         width_in_pixels(response.psf_fwhm_um, photons.pixel_mm, image.shape)
     bar = standard_bar() if output.progress else None
@@ -87,7 +92,6 @@ def run(collected: Collector) -> None:
         "pixel_mm": photons.pixel_mm,
         "model": model,
         "threads": output.threads,
-        "progress": bar,
     }
     silent = output.noisefile is None
     with announced(note):
@@ -97,6 +101,7 @@ def run(collected: Collector) -> None:
             response,
             output.adc,
             blurred=silent or model == "physical",
+            progress=share(bar, 0.0, 1.0 if silent else WHOLE),
             **common,
         )
         noise = None
@@ -107,6 +112,7 @@ def run(collected: Collector) -> None:
                 response,
                 output.adc,
                 generator=output.noise_generator,
+                progress=share(bar, WHOLE, 1.0),
                 **common,
             )
     if bar:
@@ -118,6 +124,7 @@ def run(collected: Collector) -> None:
     }
     if noise is not None:
         counts = noise.photons, noise.overloads
+        say([f"noise image seed = {output.seed}"])
         say(["%.0f photons on noise image (%d overloads)" % counts])
         writers["noisefile"] = lambda to: to.write(_smv(noise.pixels, header))
     write_together(paths, writers)
@@ -248,15 +255,17 @@ def _placed(path: str, image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return image.reshape(shape)
 
 
-def _check_memory(shape: tuple[int, ...], response: DetectorResponse) -> None:
-    needed = (
-        shape[0] * shape[1] * (BYTES_PER_PIXEL + BYTES_OF_SPREAD * response.spreads)
-    )
+def _check_memory(inputs: dict[str, str], response: DetectorResponse) -> None:
+    """Raise MemoryError if the images will not fit, from the sizes of their files."""
+    sizes = [os.path.getsize(path) for path in inputs.values() if os.path.isfile(path)]
+    pixels = max(sizes, default=0) / SMALLEST_PIXEL
+    each = BYTES_PER_PIXEL + BYTES_OF_SPREAD * response.spreads
+    needed = sum(sizes) + pixels * each
     available = available_memory()
     if needed > available:
         raise MemoryError(
-            f"images of {shape[1]} x {shape[0]} pixels need {needed / 1e9:.3g} GB, "
-            f"{available / 1e9:.3g} GB are available"
+            f"{len(sizes)} images of up to {pixels:.4g} pixels need {needed / 1e9:.3g} "
+            f"GB, {available / 1e9:.3g} GB are available"
         )
 
 

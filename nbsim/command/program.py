@@ -44,10 +44,15 @@ def render(words: Sequence[str]) -> None:
         plan = outputs_to_write(command)
         _warn_all((*plan.warnings, *check_pixel(command)))
     setup, output = command.simulation.setup, command.output
-    if output.device in (None, "auto", "cpu"):
-        again = recorded_evaluations(command)
-        slow = long_run_warning(setup, output.threads, recorded=again)
-        _warn_all(filter(None, [slow]))
+    on_processor = output.device in (None, "auto", "cpu")
+    slow = long_run_warning(
+        setup,
+        output.threads,
+        lit_fraction=float(on_processor),
+        recorded=recorded_evaluations(command) if on_processor else 0.0,
+        backgrounds=command.simulation.backgrounds,
+    )
+    _warn_all(filter(None, [slow]))
     say(report.before(command))
     _trace(command)
     result = _run(command)

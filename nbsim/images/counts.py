@@ -104,7 +104,7 @@ def draw_counts(
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[np.ndarray, float, int]:
-    """Draw the photons of a frame from checked arguments; no point spread.
+    """Draw the photons of a frame; no point spread.
 
     Parameters
     ----------
@@ -115,6 +115,11 @@ def draw_counts(
     -------
     counts, photons, overloads
         (slow, fast) uint32; their sum before `largest` cuts them; how many it cut.
+
+    Raises
+    ------
+    ValueError
+        If a pixel is infinite or not a number.
     """
     from ..kernels.cpu.poisson_rows import count_rows
 
@@ -129,7 +134,7 @@ def draw_counts(
     image = np.ascontiguousarray(expected)
     counter = np.uint64(frame), *key_words(seed)
 
-    def rows(first: int, last: int) -> tuple[float, int]:
+    def rows(first: int, last: int) -> tuple[float, int, int]:
         begin = np.uint64(first * image.shape[1])
         part = pattern[first:last]
         return count_rows(
@@ -145,6 +150,7 @@ def draw_counts(
         )
 
     answers = in_pieces(rows, image.shape[0], threads, progress)
+    refuse_nonfinite(sum(a[2] for a in answers))
     # Sums of whole numbers are exact up to 2^53, in whatever order.
     return counts, sum(a[0] for a in answers), sum(a[1] for a in answers)
 
@@ -197,10 +203,11 @@ def counts_image(
         For an argument out of range, or an image that is not finite or not 2-D
         float32.
     """
-    check_expected(expected, threads)
+    check_image(expected, None)
     seed, frame = check_counter(seed, frame)
     validate.instance("response", response, DetectorResponse)
     if response.psf is not None and response.spreads:
+        check_expected(expected, threads)
         expected = apply_psf(
             expected,
             response.psf,
@@ -232,7 +239,11 @@ def check_expected(expected: np.ndarray, threads: int | None = None) -> None:
     def rows(first: int, last: int) -> int:
         return count_nonfinite(expected, (xmin, xmax, first, last - 1))
 
-    bad = sum(in_pieces(rows, len(expected), threads))
+    refuse_nonfinite(sum(in_pieces(rows, len(expected), threads)))
+
+
+def refuse_nonfinite(bad: int) -> None:
+    """Raise ValueError if an image has pixels that are infinite or not a number."""
     if bad:
         raise ValueError(
             f"{bad} pixels of the float image are infinite or not a number: "

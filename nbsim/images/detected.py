@@ -17,13 +17,16 @@ import numpy as np
 
 from ..model import validate
 from ..model.detector_response import DetectorResponse
-from ..rows import in_pieces
+from ..rows import in_pieces, one_after_the_other, share
 from . import counts
 from .noise import Noise
 from .psf import Panels, apply_psf
+from .scaling import check_image
 
 MODELS = ("c", "physical")
 GENERATORS = ("c", "philox")
+#: What part of the work is done when photons are counted, and when they are spread.
+COUNTED, SPREAD = 0.4, 0.8
 INT32_MAX = 2147483647.0
 UINT16_MAX = 65535.0
 
@@ -38,7 +41,13 @@ class Step(NamedTuple):
     progress: Callable[[float], None] | None
     panels: Panels | None = None
 
-    def spread(self, image: np.ndarray) -> np.ndarray:
+    def part(self, first: float, last: float) -> Callable[[float], None] | None:
+        """Return what to call with the finished fraction of a part of the work."""
+        return share(self.progress, first, last)
+
+    def spread(
+        self, image: np.ndarray, progress: Callable[[float], None] | None
+    ) -> np.ndarray:
         """Return an image with the detector's point spread, if it has one."""
         response = self.response
         if response.psf is None or not response.spreads:
@@ -51,7 +60,7 @@ class Step(NamedTuple):
             response.psf_radius_pixels,
             self.model,
             self.threads,
-            self.progress,
+            progress,
             self.panels,
         )
 
@@ -127,7 +136,7 @@ def detected_image(
     ValueError
         For an argument out of range or an image that does not fit.
     """
-    counts.check_expected(expected, threads)
+    check_image(expected, None)
     validate.instance("response", response, DetectorResponse)
     validate.number("adc_offset", adc_offset)
     validate.choice("model", model, MODELS)
@@ -170,9 +179,9 @@ def _by_counter(
         response,
         flicker=step.model == "physical",
         threads=threads,
-        progress=step.progress,
+        progress=step.part(0.0, COUNTED),
     )
-    counted = step.spread(drawn.astype(np.float32))
+    counted = step.spread(drawn.astype(np.float32), step.part(COUNTED, SPREAD))
     pixels = np.empty(expected.shape, step.integers)
     units = step.units(adc_offset)
 
@@ -181,7 +190,8 @@ def _by_counter(
         some = slice(first, last)
         return digitise_rows(counted[some], units, begin, *counter, pixels[some])
 
-    overloads = sum(in_pieces(digitise, len(expected), threads))
+    done = step.part(SPREAD, 1.0)
+    overloads = sum(in_pieces(digitise, len(expected), threads, done))
     return Noise(pixels, photons, overloads)
 
 
@@ -195,6 +205,7 @@ def _by_c(
             f"frame {frame}: frames are numbered by the philox generator only; give "
             "the generator c another seed"
         )
+    counts.check_expected(expected, step.threads)
     response = step.response
     number = validate.seed("seed", seed)
     rng = _streams(number, response.calib_seed)
@@ -203,10 +214,25 @@ def _by_c(
         expected = _steady(expected, number, response, step.threads)
         flicker = calibration = 0.0
     counted = np.empty(expected.shape, np.float32)
-    photons = detected.count_photons(expected, flicker, calibration, rng, counted)
-    counted = step.spread(counted)
+
+    def count(first: int, last: int) -> float:
+        some = slice(first, last)
+        return detected.count_photons(
+            expected[some], flicker, calibration, rng, counted[some]
+        )
+
+    rows = len(expected)
+    photons = sum(one_after_the_other(count, rows, step.part(0.0, COUNTED)))
+    counted = step.spread(counted, step.part(COUNTED, SPREAD))
     pixels = np.empty(expected.shape, step.integers)
-    overloads = detected.digitise(counted, step.units(adc_offset), rng, pixels)
+    units = step.units(adc_offset)
+
+    def digitise(first: int, last: int) -> int:
+        some = slice(first, last)
+        return detected.digitise(counted[some], units, rng, pixels[some])
+
+    done = step.part(SPREAD, 1.0)
+    overloads = sum(one_after_the_other(digitise, rows, done))
     return Noise(pixels, photons, overloads)
 
 
@@ -264,7 +290,7 @@ def noiseless_image(
     counts.check_expected(expected)
     step = Step(response, model, pixel_mm, threads, progress)
     if blurred or (blurred is None and model == "physical"):
-        expected = step.spread(expected)
+        expected = step.spread(expected, progress)
     gain, _, _, _, largest, half = step.units(adc_offset)
     pixels = np.empty(expected.shape, step.integers)
     largest = UINT16_MAX if model == "c" else largest

@@ -19,8 +19,10 @@ FIBER_G = 0.652383013252053
 LN_2, LN_16 = math.log(2.0), math.log(16.0)
 #: The near window is not wider than this: its squares must be whole in float32.
 WIDEST_NEAR = 2000
+#: Where a block has no pixels: larger than any squared radius there.
+ANYWHERE = 2.0**30
 #: What it costs to begin a row of a far-reaching source, in pixels.
-ROW_COST = 60
+ROW_COST = 30
 
 
 def apply_psf_c(
@@ -53,13 +55,15 @@ def apply_psf_c(
     each = lost / image.size
     near = near_radius(counts, image.size)
     sources, padding = _padded(image, radius, near)
-    far = _listed(radius, near)
+    starts, columns, radii, largest = _listed(radius, near)
+    rows_of = np.repeat(np.arange(len(image)), np.diff(starts))
+    far = starts, columns, radii, image[rows_of, columns], largest
     out = np.empty(image.shape, np.float32)
 
     def rows(first: int, last: int) -> None:
-        work = np.empty(-(-image.shape[1] // psf_c.LANES) * psf_c.LANES, np.float32)
+        work = np.empty(-(-image.shape[1] // psf_c.LANES) * psf_c.LANES)
         psf_c.spread_rows(
-            first, last, near, sources, far, kernel, each, padding, work, image, out
+            first, last, near, sources, far, kernel, each, padding, work, out
         )
 
     in_pieces(rows, image.shape[0], threads, progress)
@@ -90,23 +94,25 @@ def near_radius(counts: np.ndarray, pixels: int) -> int:
     r = np.arange(len(counts), dtype=float)
     apart = counts * (math.pi * r * r + 2.0 * r * ROW_COST)
     beyond = apart.sum() - apart.cumsum()
-    cost = pixels * (2.0 * r + 1.0) ** 2 + beyond
+    cost = pixels * (math.pi * r * r + 2.0 * r) + beyond
     return int(cost[1 : WIDEST_NEAR + 1].argmin()) + 1
 
 
 def _padded(
     image: np.ndarray, radius: np.ndarray, near: int
-) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], int]:
+) -> tuple[tuple[np.ndarray, ...], int]:
     from ..kernels.cpu.psf_c import LANES, pad_sources
 
     padding = -(-(near + 1) // LANES) * LANES
     slow, fast = image.shape
     blocks = -(-(fast + 2 * padding + 2 * LANES) // LANES)
-    photons = np.zeros((slow, blocks * LANES), np.float32)
+    photons = np.zeros((slow, blocks * LANES))
     reach_sqr = np.full(photons.shape, -1.0, np.float32)
     farthest = np.full((slow, blocks), -1.0, np.float32)
-    pad_sources(image, radius, near, padding, photons, reach_sqr, farthest)
-    return (photons, reach_sqr, farthest), padding
+    nearest = np.full((slow, blocks), ANYWHERE, np.float32)
+    sources = photons, reach_sqr, farthest, nearest
+    pad_sources(image, radius, near, padding, *sources)
+    return sources, padding
 
 
 def _listed(

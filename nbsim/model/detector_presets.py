@@ -6,21 +6,25 @@ Figures, each checked by modules x pixels + gaps = size, and their public source
 - EIGER2 X: modules of 1028 x 512 pixels of 75 um, gaps of 12 and 38, sizes up to
   4148 x 4362, 450 um of silicon: pyFAI, detectors/_dectris.py (`Eiger2`); images of
   32 bits: DECTRIS, "EIGER: continuous readout and auto-summation". The largest count
-  rate, 5e8 photons per second and mm^2, is what DECTRIS says of EIGER X; no public page
-  was found that says it of EIGER2.
+  rate, 5e8 photons per second and mm^2 (2.8e6 per pixel), is what DECTRIS says of EIGER
+  X: typical, not confirmed for EIGER2, which corrects higher rates (T. Donath et al.,
+  J. Synchrotron Rad. 30 (2023) 723). `-saturation` says another.
 - PILATUS3 X: modules of 487 x 195 pixels of 172 um, gaps of 7 and 17, 450 um of silicon
   (320 and 1000 um exist): pyFAI, `Pilatus`; counters of 20 bits, 1,048,575: DECTRIS,
   "PILATUS3 X: high dynamic range"; 1e7 photons per second and pixel: DECTRIS'
   specification as beamlines quote it.
 - JUNGFRAU 4M: 1030 x 514 pixels of 75 um in the image of a module (1024 x 512, of which
   those across chips are twice as wide), gaps of 8 and 36, 2068 x 2164: pyFAI,
-  detectors/_psi.py (`Jungfrau4M`); 320 um of silicon: European XFEL, JUNGFRAU detector
-  documentation; 10^4 photons of 12 keV in a frame: A. Mozzanica et al., Synchrotron
-  Radiation News 31:6 (2018) 16.
+  detectors/_psi.py (`Jungfrau4M`); 320 um of silicon (450 um exist), 75 um, 1024 x 512,
+  110 dB: European XFEL, JUNGFRAU detector documentation, "General Introduction"
+  (rtd.xfel.eu/docs/jungfrau-detector-documentation); 10^4 photons of 12 keV in a frame:
+  A. Mozzanica et al., Synchrotron Radiation News 31:6 (2018) 16.
 - Rayonix MX300-HS: 7680 x 7680 pixels of 39.0625 um, here as read binned 2 x 2, 3840 x
-  3840 of 78.125 um, no gaps, 16 bits: pyFAI, detectors/_rayonix.py (`RayonixMx300hs`).
+  3840 of 78.125 um, 16 bits: pyFAI, detectors/_rayonix.py (`RayonixMx300hs`). No gaps:
+  as Rayonix says of its sister MX340-HS (quoted by SLAC, "Rayonix" on confluence).
   Point spread of fiber tapers: J. M. Holton, C. Nielsen & K. A. Frankel, J. Synchrotron
-  Rad. 19 (2012) 1006. The thickness of its phosphor is a typical one.
+  Rad. 19 (2012) 1006. Width of the point spread and thickness of the phosphor are
+  typical, not confirmed for this detector; nor is one count for one photon.
 
 A hybrid pixel detector counts a photon in one pixel: its point spread is the pixel.
 """

@@ -22,6 +22,7 @@ from nbsim.tools.command import (
 )
 from nbsim.tools.golden.add import add_case
 from nbsim.tools.golden.cases import Case, read_cases
+from nbsim.tools.golden.family import all_differences, table
 from nbsim.tools.golden.manifest import describe, differences
 from nbsim.tools.golden.report import TITLES, format_row, run_and_compare
 from nbsim.tools.images.pictures import (
@@ -80,6 +81,11 @@ def build_parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--files-only", action="store_true", help="run nothing, check the files"
     )
+    commands.add_parser(
+        "family",
+        parents=[common],
+        help="run the cases of nonBragg and noisify, and print every difference",
+    )
     commands.add_parser("list", parents=[common], help="name all cases")
     show = commands.add_parser(
         "show", parents=[common], help="print one case, with its picture"
@@ -121,6 +127,8 @@ def _run(words: list[str]) -> int:
         raise ValueError(f"--timeout {options.timeout:g}: expected more than 0")
     if options.what == "verify":
         return _verify(options)
+    if options.what == "family":
+        return _family(options.folder / "family")
     if options.what == "add":
         return _add(options, extra)
     if options.what == "show":
@@ -148,6 +156,14 @@ def _verify(options: argparse.Namespace) -> int:
     who = os.path.basename(program) if program else "nbsim"
     print(f"{who}: {agreeing} of {len(cases)} cases agree")
     return 0 if agreeing == len(cases) and not problems else DIVERGED
+
+
+def _family(folder: Path) -> int:
+    differences = list(all_differences(folder))
+    print("\n".join(table(differences)))
+    agreeing = sum(difference.agrees for difference in differences)
+    print(f"{agreeing} of {len(differences)} agree")
+    return 0 if agreeing == len(differences) else DIVERGED
 
 
 def _chosen(options: argparse.Namespace) -> list[Case]:

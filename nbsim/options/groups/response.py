@@ -38,6 +38,14 @@ def _beamstop(words: Collector, radius: float, arm: float | None = None) -> None
     words.set("detector", beamstop_mm=radius, beamstop_arm_deg=arm)
 
 
+def _psf_radius(words: Collector, radius: float) -> None:
+    whole = max(int(radius), 0)
+    if whole != radius:
+        means = "0, automatic" if whole == 0 else str(whole)
+        words.warnings.append(f"-psf_radius {radius:g}: taken as {means}, as noisify")
+    words.set("response", psf_radius_pixels=whole)
+
+
 def _bits(words: Collector, bits: int) -> None:
     if bits not in (16, 32):
         raise ValueError(f"-bits {bits}: an image's integers have 16 or 32 bits")
@@ -138,10 +146,15 @@ OPTIONS = group(
     ),
     _row(
         "psf_radius",
-        "Cut the point spread off at this distance; 0 chooses automatically in model "
-        "c, and does not cut in model physical.",
-        number("PIXELS", "the radius of the point spread"),
-        sets=("response", "psf_radius_pixels"),
+        "Cut the point spread off at this distance, whose fraction is dropped; 0 and "
+        "less choose automatically in model c, and do not cut in model physical.",
+        number(
+            "PIXELS",
+            "the radius of the point spread",
+            Bounds(unit="pixels", low=-1e9, high=1e9),
+        ),
+        does=_psf_radius,
+        python="DetectorResponse.psf_radius_pixels",
         needs=("psf", "detector_preset"),
         default="0",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...model.limits import LENGTH_MM
 from ..groups import OPTIONS as OF_NBSIM
 from ..reader import Spellings
 from ..schema import Argument, Bounds, file, group, number, option, vector
@@ -16,7 +17,7 @@ PROGRAM = "nbsim-background"
 
 #: Rows that nbsim and nonBragg share, by name.
 SHARED = frozenset("""
-    lambda energy fluence flux exposure beamsize polar nopolar dispersion dispsteps
+    lambda energy fluence flux exposure polar nopolar dispersion dispsteps
     divergence hdivrange vdivrange hdivstep vdivstep hdivsteps vdivsteps divsteps
     round_div square_div sourcefile distance close_distance pixel detpixels detpixels_f
     detpixels_s detsize curved_det point_pixel Xbeam Ybeam Xclose
@@ -26,6 +27,7 @@ SHARED = frozenset("""
     noprogress threads phi osc model help version
     """.split())
 LENGTH = Bounds(unit="mm", above=0)
+SMALLEST_MM, LARGEST_MM = LENGTH_MM.low, LENGTH_MM.high
 
 
 def _pivot(words: Collector, pivot: str) -> None:
@@ -41,6 +43,15 @@ def _table(units: str):
 
 def _sample(words: Collector, size: float) -> None:
     words.set("background", thick_mm=size, width_mm=size, height_mm=size)
+
+
+def _beamsize(words: Collector, size: float) -> None:
+    words.set("beam", beamsize_mm=size if size > 0.0 else LARGEST_MM)
+    words.set("background", endless_beam=size < 0.0)
+    if abs(size) < SMALLEST_MM:
+        raise ValueError(
+            f"-beamsize {size:g}: a beam of no size; the smallest is {SMALLEST_MM:g} mm"
+        )
 
 
 def _ignore(words: Collector, value: float) -> None:
@@ -152,6 +163,21 @@ OWN = group(
         default="beam",
     ),
 )
+BEAM = group(
+    "Beam",
+    option(
+        "beamsize",
+        "Edge length of the square beam, which cuts the sample. Less than 0, as in "
+        "nonBragg: it does not, and -flux does not count.",
+        number(
+            "MM",
+            "the beam size",
+            Bounds(unit="mm", low=-LARGEST_MM, high=LARGEST_MM),
+        ),
+        does=_beamsize,
+        default="0.1",
+    ),
+)
 EXTRACTION = group(
     "Extraction of a table",
     option(
@@ -217,6 +243,7 @@ UNUSED = group(
 )
 OPTIONS = (
     *OWN,
+    *BEAM,
     *EXTRACTION,
     *SIZE,
     *(row for row in OF_NBSIM if row.name in SHARED),
