@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...errors import UsageError
 from ...model.limits import LENGTH_MM
 from ..groups import OPTIONS as OF_NBSIM
 from ..reader import Spellings
@@ -49,7 +50,7 @@ def _beamsize(words: Collector, size: float) -> None:
     words.set("beam", beamsize_mm=size if size > 0.0 else LARGEST_MM)
     words.set("background", endless_beam=size < 0.0)
     if abs(size) < SMALLEST_MM:
-        raise ValueError(
+        raise UsageError(
             f"-beamsize {size:g}: a beam of no size; the smallest is {SMALLEST_MM:g} mm"
         )
 
