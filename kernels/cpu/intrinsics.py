@@ -184,6 +184,54 @@ def weighted_cube(typing_context, table, first, k_stride, h_stride, wh, wk, wl):
 
 
 @intrinsic
+def square_of_sum(typing_context, table, first, factors):
+    """Return |part_0 + sum_j c_j part_j|^2, the parts side by side from `first` on.
+
+    A part is two float32, real and imaginary, in one element of a table of float64;
+    `factors` has real and imaginary part of each c_j. Both are worked on together, in
+    one register: a loop over pixels cannot be made of vectors, every part is a read.
+    """
+    single, double = (ir.VectorType(t, 2) for t in (ir.FloatType(), ir.DoubleType()))
+    index = ir.IntType(32)
+    swap = ir.Constant(ir.VectorType(index, 2), [1, 0])
+
+    def pair(builder, x, y):
+        vector = ir.Constant(double, ir.Undefined)
+        vector = builder.insert_element(vector, x, index(0))
+        return builder.insert_element(vector, y, index(1))
+
+    def codegen(context, builder, signature, arguments):
+        table, first, packed = arguments
+        undefined = ir.Constant(double, ir.Undefined)
+
+        def part(number):
+            place = builder.gep(table, [builder.add(first, first.type(number))])
+            place = builder.bitcast(place, ir.PointerType(single))
+            return builder.fpext(builder.load(place, align=8), double)
+
+        def plus(total, factor, vector):
+            product = builder.fmul(factor, vector, flags=("contract",))
+            return builder.fadd(total, product, flags=("contract",))
+
+        total = part(0)
+        for number in range(len(factors) // 2):
+            vector = part(number + 1)
+            real = builder.extract_value(packed, 2 * number)
+            imaginary = builder.extract_value(packed, 2 * number + 1)
+            total = plus(total, pair(builder, real, real), vector)
+            across = pair(builder, builder.fneg(imaginary), imaginary)
+            swapped = builder.shuffle_vector(vector, undefined, swap)
+            total = plus(total, across, swapped)
+        squares = builder.fmul(total, total)
+        return builder.fadd(
+            builder.extract_element(squares, index(0)),
+            builder.extract_element(squares, index(1)),
+        )
+
+    return types.float64(table, types.uint64, factors), codegen
+
+
+@intrinsic
 def fetch_add(typing_context, pointer, n):
     """Add n to the int64 at a pointer, at once for all threads; return what it was."""
 

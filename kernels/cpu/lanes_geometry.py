@@ -30,10 +30,12 @@ def pixel_numbers(first, n, run, active, fast, slow):
     """
     vector_loop()
     if active.shape[0] > 0:
+        rows_per_pixel = 1.0 / run.fpixels
         for i in range(n):
-            flat = active[first + i]
-            slow[i] = flat // run.fpixels - run.first_slow
-            fast[i] = flat % run.fpixels - run.first_fast
+            flat = np.float64(active[first + i])
+            row = np.floor((flat + 0.5) * rows_per_pixel)
+            slow[i] = row - run.first_slow
+            fast[i] = flat - row * run.fpixels - run.first_fast
         return
     rows_per_pixel = 1.0 / run.width
     for i in range(n):
