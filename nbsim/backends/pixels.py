@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..model.validate import Roi
-from ..resolve.panels import PlacedPanel
+from ..resolve.geometry import Geometry
 from ..resolve.run import Setup
 
 if TYPE_CHECKING:
@@ -24,41 +24,58 @@ def build_pixels(setup: Setup, roi: Roi) -> Pixels:
     width, height = xmax - xmin + 1, ymax - ymin + 1
     if setup.mask is None and _full_rows(setup):
         return Pixels(np.empty(0, np.int32), xmin, ymin, width, width * height)
-    boxes = tuple(_box(panel, roi) for panel in setup.panels)
+    boxes = _boxes(setup, roi)
     fpixels = setup.image_shape[1]
     if setup.mask is None:
-        active = _flat(boxes, fpixels)
+        active = _flat(tuple(boxes.reshape(-1).tolist()), fpixels)
     else:
-        active = np.concatenate([_left(setup.mask, box) for box in boxes])
+        active = np.concatenate([_left(setup.mask, box) for box in boxes.tolist()])
     if not len(active):
         # An empty list would mean "no mask"; rank 0 is then never asked for.
         return Pixels(np.zeros(1, np.int32), xmin, ymin, width, 0)
     return Pixels(active, xmin, ymin, width, len(active))
 
 
-def _box(panel: PlacedPanel, roi: Roi) -> Roi:
-    """Return first and last column and row of the image that roi and panel share.
+def _boxes(setup: Setup, roi: Roi) -> np.ndarray:
+    """Return (panels, 4): first and last column and row that roi and panel share.
 
-    None: the last is one before the first.
+    Of the image; where they share none a last one is before its first. All panels at
+    once: there may be hundreds.
     """
-    xmin, xmax, ymin, ymax = panel.part_of(roi) or (0, -1, 0, -1)
-    return xmin + panel.fast, xmax + panel.fast, ymin + panel.slow, ymax + panel.slow
+    fast, slow, fpixels, spixels = np.array(
+        [(p.fast, p.slow, p.geometry.fpixels, p.geometry.spixels) for p in setup.panels]
+    ).T
+    xmin, xmax, ymin, ymax = roi
+    return np.stack(
+        [
+            np.maximum(fast, xmin),
+            np.minimum(fast + fpixels - 1, xmax),
+            np.maximum(slow, ymin),
+            np.minimum(slow + spixels - 1, ymax),
+        ],
+        axis=1,
+    )
 
 
-def _left(mask: np.ndarray, box: Roi) -> np.ndarray:
+def _left(mask: np.ndarray, box: list[int]) -> np.ndarray:
     """Return int32 flat indices of the pixels of a box that a mask leaves."""
     xmin, xmax, ymin, ymax = box
+    if xmax < xmin or ymax < ymin:
+        return np.empty(0, np.int32)
     width = xmax - xmin + 1
     kept = np.flatnonzero(mask[ymin : ymax + 1, xmin : xmax + 1])
-    flat = (kept // max(width, 1) + ymin) * mask.shape[1] + kept % max(width, 1) + xmin
+    flat = (kept // width + ymin) * mask.shape[1] + kept % width + xmin
     return flat.astype(np.int32)
 
 
 @functools.lru_cache(maxsize=2)
-def _flat(boxes: tuple[Roi, ...], fpixels: int) -> np.ndarray:
-    """Return int32 flat indices of the pixels of boxes; kept for the next frame."""
+def _flat(limits: tuple[int, ...], fpixels: int) -> np.ndarray:
+    """Return int32 flat indices of the pixels of boxes; kept for the next frame.
+
+    Four limits for each box, in one tuple: it is looked up for every frame.
+    """
     parts = []
-    for xmin, xmax, ymin, ymax in boxes:
+    for xmin, xmax, ymin, ymax in np.reshape(limits, (-1, 4)).tolist():
         rows = np.arange(ymin, ymax + 1, dtype=np.int32)[:, None]
         columns = np.arange(xmin, xmax + 1, dtype=np.int32)
         parts.append((rows * np.int32(fpixels) + columns).reshape(-1))
@@ -76,16 +93,13 @@ def _full_rows(setup: Setup) -> bool:
     return end == spixels
 
 
-def _count(setup: Setup, panel: PlacedPanel, roi: Roi) -> int:
-    """Return how many pixels of a panel are rendered."""
-    part = panel.part_of(roi)
-    if part is None:
-        return 0
-    xmin, xmax, ymin, ymax = part
-    if setup.mask is None:
-        return (xmax - xmin + 1) * (ymax - ymin + 1)
-    own = setup.mask[panel.slices]
-    return int(np.count_nonzero(own[ymin : ymax + 1, xmin : xmax + 1]))
+def _counts(setup: Setup, roi: Roi) -> np.ndarray:
+    """Return how many pixels of each panel are rendered."""
+    boxes = _boxes(setup, roi)
+    if setup.mask is not None:
+        return np.array([len(_left(setup.mask, box)) for box in boxes.tolist()])
+    sides = np.maximum(boxes[:, 1::2] - boxes[:, ::2] + 1, 0)
+    return sides[:, 0] * sides[:, 1]
 
 
 def build_panels(setup: Setup, roi: Roi) -> PanelArgs | None:
@@ -95,20 +109,26 @@ def build_panels(setup: Setup, roi: Roi) -> PanelArgs | None:
     panels = setup.panels
     if len(panels) == 1:
         return None
-    places = [panel.geometry for panel in panels]
+    vectors, scalars = _places(tuple(panel.geometry for panel in panels))
     return PanelArgs(
-        fdet_vector=np.array([g.fdet_vector for g in places]),
-        sdet_vector=np.array([g.sdet_vector for g in places]),
-        odet_vector=np.array([g.odet_vector for g in places]),
-        pix0_vector=np.array([g.pix0_vector for g in places]),
-        distance=np.array([g.distance for g in places]),
-        close_distance=np.array([g.close_distance for g in places]),
-        Fclose=np.array([g.Fclose for g in places]),
-        Sclose=np.array([g.Sclose for g in places]),
+        *vectors,
+        *scalars,
         first_slow=np.array([panel.slow for panel in panels]),
         first_fast=np.array([panel.fast for panel in panels]),
-        end_rank=np.cumsum([_count(setup, panel, roi) for panel in panels]),
+        end_rank=np.cumsum(_counts(setup, roi)),
     )
+
+
+#: What `params.PanelArgs` has of a geometry.
+_VECTORS = "fdet_vector", "sdet_vector", "odet_vector", "pix0_vector"
+_SCALARS = "distance", "close_distance", "Fclose", "Sclose"
+
+
+def _places(geometries: tuple[Geometry, ...]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return where panels are, as `_VECTORS` and `_SCALARS`."""
+    vectors = [np.array([getattr(g, name) for g in geometries]) for name in _VECTORS]
+    scalars = [[getattr(g, name) for g in geometries] for name in _SCALARS]
+    return vectors, np.array(scalars)
 
 
 def pixel_at(rank: int, pixels: Pixels, fpixels: int) -> tuple[int, int]:
