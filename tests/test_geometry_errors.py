@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from geometry_texts import EXPERIMENTS, GEOM, XDS_INP, XPARM, write
 
+import nbsim
+from nbsim import FileError, Simulation
 from nbsim.command.main import main
 
 LINE = "-default_F 100 -N 5 -detpixels 16 -floatfile f.bin -nonoise -nopgm"
@@ -150,7 +153,7 @@ FILES = {
         "photon_energy = /LCLS/energy: it is not a number; give the wavelength",
     ),
     "zero.geom": (GEOM.replace("12.3984198433 keV", "0"), "expected more than 0"),
-    "clen.geom": (GEOM.replace("120 mm", "/encoder"), "p0/clen = /encoder: expected"),
+    "clen.geom": (GEOM.replace("120 mm", "/encoder"), "p0/clen = /encoder: it is not"),
     "key.geom": (GEOM.replace("p0/corner_x", "p0/x"), "p0/corner_x is missing"),
     "res.geom": (GEOM.replace("res = 10000", "res = 0"), "p0/res = 0: expected more"),
     "long.geom": (
@@ -219,6 +222,34 @@ def test_energy_of_the_line_serves_a_file_without(folder):
     assert "path.geom: detector of 1024 x 1000 pixels" in done.stdout
     assert "wave=1.5e-10 meters" in done.stdout
     assert (folder / "f.bin").stat().st_size == 16 * 16 * 4
+
+
+def test_distance_of_the_line_serves_a_file_without(folder):
+    """As many files of CSPAD and ePix: a path, and an offset of each panel."""
+    for clen in ("clen = /LCLS/encoder\n", ""):
+        text = GEOM.replace("clen = 120 mm\n", f"{clen}coffset = 0.5\n")
+        (folder / "encoder.geom").write_text(text)
+        words = "-default_F 9 -N 5 -geom encoder.geom -cell 30 40 50"
+        geometry = Simulation.from_args(f"{words} -distance 90").setup.geometry
+        assert geometry.distance == pytest.approx(0.09, rel=1e-12)
+        with pytest.raises(FileError, match="distance with -distance"):
+            Simulation.from_args(words)
+        read = nbsim.read_geom(folder / "encoder.geom", clen_mm=-400.0)
+        assert read.panels[0].close_distance_mm == pytest.approx(100.0)
+
+
+def test_camera_length_and_shift_count_wherever_they_stand(folder):
+    moved = "detector_shift_x = 2 mm\ndetector_shift_y = -0.003\nclen = 120 mm\n"
+    (folder / "late.geom").write_text(GEOM.replace("clen = 120 mm\n", "") + moved)
+    (folder / "plain.geom").write_text(GEOM)
+    late, plain = (nbsim.read_geom(folder / f"{n}.geom") for n in ("late", "plain"))
+    apart = np.subtract(late.panels[0].pix0_vector_mm, plain.panels[0].pix0_vector_mm)
+    # CrystFEL's x is minus z here, its y is y.
+    assert apart == pytest.approx([0.0, -3.0, -2.0])
+    assert late.notes == ("bad regions of the file (1) are not masked",)
+    elsewhere = "detector_shift_x = /LCLS/shift mm\n"
+    (folder / "path.geom").write_text(GEOM + elsewhere)
+    assert "taken as 0" in nbsim.read_geom(folder / "path.geom").notes[1]
 
 
 def test_polychromatic_beam_needs_a_wavelength(folder, capsys):

@@ -32,7 +32,9 @@ _SAME = 1e-6
 
 
 def read_geom(
-    path: str | os.PathLike, wavelength_A: float | None = None
+    path: str | os.PathLike,
+    wavelength_A: float | None = None,
+    clen_mm: float | None = None,
 ) -> GeometryFile:
     """Read a CrystFEL geometry file (-geom).
 
@@ -42,6 +44,8 @@ def read_geom(
         The file.
     wavelength_A
         For a file whose photon energy stands elsewhere (an HDF5 path) or nowhere [A].
+    clen_mm
+        For a file whose clen stands elsewhere or nowhere [mm].
 
     Returns
     -------
@@ -56,7 +60,7 @@ def read_geom(
     name = as_text(path)
     text = read_bytes(path, "geometry file").decode("latin-1")
     with naming(name):
-        panels, top = _sections(text)
+        panels, top, bad_regions = _sections(text)
         wavelength_A = wavelength_A or _wavelength(top)
         if not panels:
             raise ValueError("no panel: expected lines such as p0/min_fs = 0")
@@ -69,21 +73,28 @@ def read_geom(
                     "pixel size"
                 )
         pixel_mm = 1000.0 / first
+        notes = []
+        if bad_regions:
+            notes.append(f"bad regions of the file ({bad_regions}) are not masked")
+        shift_mm = np.array([_shift_mm(top, axis, notes) for axis in "xy"] + [0.0])
         return GeometryFile(
             path=name,
             wavelength_A=wavelength_A,
             beam_vector=turned(FROM_CRYSTFEL, np.array([0.0, 0.0, 1.0])),
             pixel_size_mm=pixel_mm,
             panels=tuple(
-                _panel(label, keys, pixel_mm) for label, keys in panels.items()
+                _panel(label, keys, pixel_mm, clen_mm, shift_mm)
+                for label, keys in panels.items()
             ),
+            notes=tuple(notes),
         )
 
 
-def _sections(text: str) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Return the keys of each panel, and those outside all panels."""
+def _sections(text: str) -> tuple[dict[str, dict[str, str]], dict[str, str], int]:
+    """Return the keys of each panel, those outside, and the number of bad regions."""
     panels: dict[str, dict[str, str]] = {}
     top: dict[str, str] = {}
+    bad = set()
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.partition(";")[0].strip()
         if not line:
@@ -93,12 +104,16 @@ def _sections(text: str) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
             raise ValueError(f"line {number}: expected key = value, got {line[:40]!a}")
         panel, slash, inner = key.partition("/")
         if _NO_PANELS.match(panel):
+            bad |= {panel} if slash else set()
             continue
         if slash:
             panels.setdefault(panel, dict(top))[inner] = value
         else:
             top[key] = value
-    return panels, top
+    # The camera length is that of all panels, wherever it stands.
+    for keys in panels.values():
+        keys.setdefault("clen", top.get("clen", ""))
+    return panels, top, len(bad)
 
 
 def _wavelength(top: dict[str, str]) -> float:
@@ -113,9 +128,25 @@ def _wavelength(top: dict[str, str]) -> float:
             if not (number > 0.0 and math.isfinite(number)):
                 raise ValueError(f"{key} = {value}: expected more than 0")
             return of(number)
-    given = top.get("photon_energy") or top.get("wavelength")
-    what = f"photon_energy = {given}: it is not a number" if given else "no energy"
+    what = "no energy"
+    for key, problem in (
+        ("electron_voltage", "not an energy of photons"),
+        ("wavelength", "it is not a number of m or A"),
+        ("photon_energy", "it is not a number"),
+    ):
+        if key in top:
+            what = f"{key} = {top[key][:60]}: {problem}"
     raise ValueError(f"{what}; give the wavelength with -lambda or -energy")
+
+
+def _shift_mm(top: dict[str, str], axis: str, notes: list[str]) -> float:
+    """Return by how much the whole detector is moved; 0 where a data file says it."""
+    key = f"detector_shift_{axis}"
+    value = top.get(key, "0")
+    if _WITH_UNIT.fullmatch(value) is None:
+        notes.append(f"{key} = {value[:60]} is not read, and taken as 0")
+        return 0.0
+    return 1000.0 * _metres("", top, key, "0")
 
 
 def _required(label: str, keys: dict[str, str], key: str) -> str:
@@ -143,11 +174,22 @@ def _metres(label: str, keys: dict[str, str], key: str, default: str = "") -> fl
     value = keys.get(key, default) or _required(label, keys, key)
     match = _WITH_UNIT.fullmatch(value)
     if not match or match[2] not in _METRES or not math.isfinite(float(match[1])):
+        where = f"{label}/{key}" if label else key
         raise ValueError(
-            f"{label}/{key} = {value[:60]}: expected a number of m, or of mm with "
-            "the unit; a place in another file is not read"
+            f"{where} = {value[:60]}: expected a number of m, or of mm with the unit"
         )
     return float(match[1]) * _METRES[match[2]]
+
+
+def _clen_mm(label: str, keys: dict[str, str], given_mm: float | None) -> float:
+    """Return the camera length: the file's own, or for a file without it the other."""
+    value = keys.get("clen", "")
+    if _WITH_UNIT.fullmatch(value):
+        return 1000.0 * _metres(label, keys, "clen")
+    if given_mm is not None:
+        return given_mm
+    what = f"clen = {value[:60]}: it is not a number" if value else "clen is missing"
+    raise ValueError(f"{label}/{what}; give the detector's distance with -distance")
 
 
 def _resolution(label: str, keys: dict[str, str]) -> float:
@@ -174,7 +216,13 @@ def _direction(label: str, keys: dict[str, str], key: str) -> np.ndarray:
     return vector
 
 
-def _panel(label: str, keys: dict[str, str], pixel_mm: float) -> Panel:
+def _panel(
+    label: str,
+    keys: dict[str, str],
+    pixel_mm: float,
+    clen_mm: float | None,
+    shift_mm: np.ndarray,
+) -> Panel:
     for key in ("min_fs", "max_fs", "min_ss", "max_ss"):
         _required(label, keys, key)
     low_f, high_f, low_s, high_s = (
@@ -188,8 +236,7 @@ def _panel(label: str, keys: dict[str, str], pixel_mm: float) -> Panel:
     corner_mm = [
         pixel_mm * _number(label, keys, "corner_x"),
         pixel_mm * _number(label, keys, "corner_y"),
-        1000.0 * _metres(label, keys, "clen")
-        + 1000.0 * _metres(label, keys, "coffset", "0"),
+        _clen_mm(label, keys, clen_mm) + 1000.0 * _metres(label, keys, "coffset", "0"),
     ]
     fs, ss = (_direction(label, keys, key) for key in ("fs", "ss"))
     return Panel(
@@ -198,6 +245,6 @@ def _panel(label: str, keys: dict[str, str], pixel_mm: float) -> Panel:
         fpixels=high_f - low_f + 1,
         fdet_vector=turned(FROM_CRYSTFEL, fs),
         sdet_vector=turned(FROM_CRYSTFEL, ss),
-        pix0_vector_mm=turned(FROM_CRYSTFEL, np.array(corner_mm)),
+        pix0_vector_mm=turned(FROM_CRYSTFEL, shift_mm + corner_mm),
         origin=(low_s, low_f),
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import FileError, UsageError
 from ..formats.crystfel_geom import read_geom
 from ..formats.dials_expt import read_expt
 from ..formats.geometry_file import (
@@ -32,6 +32,8 @@ from ..resolve.vectors import cross, dot, scaled, unit
 from .collector import GEOMETRY_FILES, Collector
 from .reader import EXACT
 
+#: Camera length of a file without one, until it is known which is right.
+SOMEWHERE_MM = 1000.0
 CONVENTIONS = ("mosflm", "denzo", "adxv", "xds", "dials")
 
 
@@ -69,8 +71,22 @@ def read_geometry(line: Collector) -> GeometryFile | None:
         index = line.values["geometry"].get("index", 0)
         return read_expt(path, index, _wavelength(line))
     if name == "geom":
-        return read_geom(path, _wavelength(line))
+        return _read_geom(path, line)
     return read_xparm(path) if name == "xparm" else read_xds_inp(path)
+
+
+def _read_geom(path: str, line: Collector) -> GeometryFile:
+    """Read a CrystFEL file; one without a camera length is where -distance puts it."""
+    wavelength_A = _wavelength(line)
+    distance_mm = line.values["detector"].get("distance_mm")
+    try:
+        return read_geom(path, wavelength_A)
+    except FileError:
+        if distance_mm is None:
+            raise
+    somewhere = read_geom(path, wavelength_A, SOMEWHERE_MM)
+    clen_mm = SOMEWHERE_MM + distance_mm - _beam_distance(somewhere)
+    return read_geom(path, wavelength_A, clen_mm)
 
 
 def _wavelength(line: Collector) -> float | None:
