@@ -273,6 +273,14 @@ BAD_MODELS = {
     "cut off": (CELL + ATOM[:40], ":2: .* as y"),
     "no element": (CELL + ATOM.replace(" N ", " ZZ")[:76] + "\n", "no scattering"),
     "reflections": ("data_a\n_refln.F 1\n", "no atoms"),
+    "occupancy 0": (
+        CELL + ATOM.replace("  1.00  9.67", " " * 12),
+        "every atom has occ",
+    ),
+    "two blocks": (
+        2 * "data_a\n_cell.length_a 9\nloop_\n_atom_site.id\n_atom_site.Cartn_x\n1 2\n",
+        "not a readable mmCIF",
+    ),
     "broken mmCIF": ("data_a\nloop_\n_atom_site.id\n'1\n", "not a readable mmCIF"),
 }
 
@@ -285,6 +293,15 @@ def test_bad_model(tmp_path, name):
     with pytest.raises(FileError, match=message) as caught:
         structure_factors_from_model(path, 3.0)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_byte_order_mark_and_line_ends_of_windows(tmp_path):
+    made = []
+    for start, end in (("", "\n"), ("\ufeff", "\r\n")):
+        path = tmp_path / "a.pdb"
+        path.write_bytes((start + CELL + ATOM).replace("\n", end).encode())
+        made.append(structure_factors_from_model(path, 3.0, ksol=0).factors.F)
+    assert np.array_equal(*made) and made[0].any()
 
 
 def test_bad_gzip_and_no_file(tmp_path):

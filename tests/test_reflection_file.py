@@ -298,6 +298,31 @@ def test_bare_R3_follows_the_cell(tmp_path):
     assert read_mtz(path).space_group == "R 3:R"
 
 
+@pytest.mark.parametrize(
+    "tag, value, group",
+    [
+        ("_space_group.name_H-M_alt", "'P 2 21 21'", "P 2 21 21"),
+        ("_symmetry.Int_Tables_number", "19", "P 21 21 21"),
+        ("_space_group.IT_number", "4", "P 1 21 1"),
+    ],
+)
+def test_other_tags_of_the_space_group(tag, value, group, tmp_path):
+    path = write_cif(tmp_path / "a.cif", "F_meas_au", "1 2 3 8", group="?")
+    path.write_text(path.read_text().replace("loop_", f"{tag} {value}\nloop_", 1))
+    assert read_mtz(path).space_group == group
+
+
+def test_reflections_listed_twice_are_said(tmp_path):
+    path, cell = tmp_path / "a.mtz", (25, 30, 35, 90, 90, 90)
+    rows = np.array([[1, 2, 3], [2, 2, 2], [1, 2, 3], [-1, -2, 3]])
+    columns = [("FP", "F", [4.0, 9.0, 6.0, 8.0])]
+    write_mtz(path, cell, "P 21 21 21", rows, columns)
+    (note,) = read_mtz(path).factors.origin.notes
+    assert ": 3 reflections are listed again" in note
+    write_mtz(path, cell, "P 21 21 21", rows, [("FP", "F", [4.0, 9.0, 4.0, 4.0])])
+    assert read_mtz(path).factors.origin.notes == ()
+
+
 def bad_file(tmp_path, kind):
     path = tmp_path / "bad.mtz"
     indices = np.array([[1, 2, 3], [2, 2, 2]])
@@ -346,7 +371,7 @@ BAD_FILES = {
     "no space group": "no known space group",
     "coordinates": "no reflections",
     "no cell": "no unit cell",
-    "word as F": "has no value|not a number",
+    "word as F": "_refln.F_meas_au 'eight' is not a number",
     "word as index": "block a",
     "unmerged": "not merged",
 }

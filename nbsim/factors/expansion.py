@@ -15,6 +15,8 @@ from ..formats.reflections import Reflections
 from ..model.structure_factors import Origin, StructureFactors
 from .box import Box, absent, inverse_d_sqr, reciprocal_metric
 
+#: Values of one reflection that differ by more than this share are different.
+SAME = 1e-3
 #: Bytes per index: F as float64, and whether it is known.
 BYTES_PER_INDEX = 9
 
@@ -73,6 +75,13 @@ def expanded(
     F = np.full(box.shape, np.nan)
     for indices, values in _equivalents(listed, known, factor):
         F[tuple((indices + box.limits).T)] = values
+    notes = listed.notes
+    changed = _overwritten(F, box, listed, known, factor)
+    if changed:
+        notes += (
+            f"{path}: {changed} reflections are listed again, as themselves or as an "
+            "equivalent, with another value; one of them counts",
+        )
     missing, absences = _fill_holes(F, box, listed.space_group, float(default_F))
     F[box.limits] = F000
     F.flags.writeable = False  # its own: not to be copied
@@ -86,7 +95,7 @@ def expanded(
             absences=absences,
             missing=missing,
             F000=float(F000),
-            notes=listed.notes,
+            notes=notes,
         ),
     )
 
@@ -110,6 +119,17 @@ def _equivalents(
         # Row vector times matrix: an index turns the other way than a position.
         for rotation in operations:
             yield sign * (listed.indices[chosen] @ rotation), values[chosen]
+
+
+def _overwritten(
+    F: np.ndarray, box: Box, listed: Reflections, known: np.ndarray, factor: np.ndarray
+) -> int:
+    """Return how many of the listed reflections have the value of another one."""
+    values = listed.plus * factor
+    chosen = known & np.isfinite(values)
+    kept = F[tuple((listed.indices[chosen] + box.limits).T)]
+    values = values[chosen]
+    return int(np.count_nonzero(np.abs(kept - values) > SAME * np.abs(values)))
 
 
 def _fill_holes(

@@ -77,7 +77,8 @@ def read_coordinates(path: str | os.PathLike) -> AtomicModel:
         structure = gemmi.read_structure_string(text, format=kind)
     except (RuntimeError, ValueError) as error:
         what = "mmCIF" if is_mmcif else "PDB"
-        raise FileError(f"{path} is not a readable {what} file: {error}") from error
+        reason = " ".join(str(error).split())
+        raise FileError(f"{path} is not a readable {what} file: {reason}") from error
     notes, warnings = [], []
     if len(structure) == 0 or not any(structure[0].all()):
         raise FileError(f"{path}: no atoms (expected a PDB or mmCIF file)")
@@ -115,7 +116,8 @@ def _text(path: str | os.PathLike) -> str:
             content = gzip.decompress(content)
         except (EOFError, OSError, zlib.error) as error:
             raise FileError(f"{path} is a damaged gzip file: {error}") from error
-    return content.decode("utf-8", errors="replace")
+    # Some editors begin a file with a byte order mark.
+    return content.decode("utf-8-sig", errors="replace")
 
 
 def _check_pdb_numbers(path: str | os.PathLike, text: str) -> None:
@@ -146,3 +148,5 @@ def _check_atoms(path: str | os.PathLike, structure: Any) -> None:
         numbers = (*atom.pos.tolist(), atom.occ, atom.b_iso)
         if not all(map(math.isfinite, numbers)):
             raise FileError(f"{where}: position, occupancy or B is not a finite number")
+    if not any(place.atom.occ for place in structure[0].all()):
+        raise FileError(f"{path}: every atom has occupancy 0")

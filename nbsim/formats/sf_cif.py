@@ -27,6 +27,11 @@ MEASURED = {
 }
 #: Parts of tags that are neither amplitudes nor intensities.
 NO_AMPLITUDE = re.compile(r"index|sigma|phase|phi|status|fom|free|_id|HL_|weight|class")
+#: Tags of the space group that gemmi does not look at, by name and by number.
+SPACE_GROUP_NAMES = ("_space_group.name_H-M_alt", "_space_group.name_H-M_full")
+SPACE_GROUP_NUMBERS = ("_symmetry.Int_Tables_number", "_space_group.IT_number")
+#: What stands for a value that is not there.
+NO_VALUE = ("?", ".")
 #: Status of reflections that were not measured.
 NOT_MEASURED = ("x", "-", "<")
 
@@ -55,8 +60,9 @@ def read_columns(path: str | os.PathLike, label: str | None = None) -> Reflectio
     try:
         blocks = gemmi.as_refln_blocks(gemmi.cif.read(os.fspath(path)))
     except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
         raise FileError(
-            f"{path} is neither MTZ nor a readable SF-mmCIF file: {error}"
+            f"{path} is neither MTZ nor a readable SF-mmCIF file: {reason}"
         ) from error
     filled = [block for block in blocks if block.default_loop is not None]
     merged = [block for block in filled if not block.is_unmerged()]
@@ -101,6 +107,35 @@ def _columns(block: Any, label: str | None) -> list[Column]:
     return [Column(tag, _type(tag)) for tag in tags]
 
 
+def _space_group(block: Any) -> Any:
+    """Return the gemmi.SpaceGroup of a block; None where it has none that is known."""
+    if block.spacegroup is not None:
+        return block.spacegroup
+    gemmi = library("gemmi", "xtal", "a file of reflections")
+    _, _, _, alpha, _, gamma = block.cell.parameters
+    for tag in SPACE_GROUP_NAMES:
+        name = gemmi.cif.as_string(block.block.find_value(tag) or "?")
+        group = gemmi.find_spacegroup_by_name(name, alpha, gamma) if name else None
+        if group is not None:
+            return group
+    for tag in SPACE_GROUP_NUMBERS:
+        number = gemmi.cif.as_string(block.block.find_value(tag) or "?")
+        if number.isdecimal() and 1 <= int(number) <= 230:
+            return gemmi.find_spacegroup_by_number(int(number))
+    return None
+
+
+def _check_words(path: str | os.PathLike, block: Any, tag: str, values: Any) -> None:
+    """Refuse a column with a word that is neither a number nor ? or a point."""
+    column = block.block.find_values(f"_refln.{tag}")
+    for row in np.flatnonzero(np.isnan(values)).tolist():
+        if column[row] not in NO_VALUE:
+            raise FileError(
+                f"{path}: block {block.block.name}: _refln.{tag} {column[row]!a} is "
+                "not a number"
+            )
+
+
 def _read(
     path: str | os.PathLike, block: Any, label: str | None, notes: list[str]
 ) -> Reflections:
@@ -111,6 +146,8 @@ def _read(
         values = [block.make_float_array(column.label) for column in choice if column]
     except (RuntimeError, ValueError) as error:
         raise FileError(f"{path}: block {block.block.name}: {error}") from error
+    for tag, column in zip([column.label for column in choice if column], values):
+        _check_words(path, block, tag, column)
     measured = np.ones(len(indices), bool)
     if "status" in block.column_labels():
         status = list(block.block.find_values("_refln.status"))
@@ -124,6 +161,6 @@ def _read(
         choice,
         [np.asarray(column)[measured] for column in values],
         block.cell,
-        block.spacegroup,
+        _space_group(block),
         notes,
     )
