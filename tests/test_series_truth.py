@@ -8,6 +8,7 @@ import gemmi
 import h5py
 import numpy as np
 import pytest
+from geometry_texts import write
 from series_examples import STILL, WORDS, digests, series
 
 from nbsim import (
@@ -21,6 +22,7 @@ from nbsim.resolve.frames import imgcif_rotation, xds_rotation
 from nbsim.series.predict import still_spots
 from nbsim.series.truth import series_spots
 from nbsim.series.truth import truth as truth_of
+from nbsim.series.truth import write_truth
 from nbsim.tools.truth.compare import best_scale, cell_of, compare
 from nbsim.tools.truth.geometry import true_matrix
 from nbsim.tools.truth.main import main
@@ -223,6 +225,76 @@ def test_a_table_of_text_is_compared(truth, tmp_path, capsys):
     assert 0.5 < figures["mean z^2"] < 2.0
     assert set(digests(plots)) == {"intensities.png", "offsets.png"}
     assert "CC of intensities" in capsys.readouterr().out
+
+
+def packed(value):
+    """Return a value as MessagePack, in its longest forms."""
+    if isinstance(value, int):
+        return b"\xd3" + value.to_bytes(8, "big", signed=True)
+    if isinstance(value, (str, bytes)):
+        content = value.encode() if isinstance(value, str) else value
+        code = b"\xdb" if isinstance(value, str) else b"\xc6"
+        return code + len(content).to_bytes(4, "big") + content
+    code, items = b"\xdd", value
+    if isinstance(value, dict):
+        code, items = b"\xdf", [x for pair in value.items() for x in pair]
+    return code + len(value).to_bytes(4, "big") + b"".join(map(packed, items))
+
+
+def write_refl(path, columns):
+    """Write a reflection table as DIALS does; columns: type and values."""
+    data = {
+        name: [kind, [len(values), np.ascontiguousarray(values).tobytes()]]
+        for name, (kind, values) in columns.items()
+    }
+    path.write_bytes(packed(["dials::af::reflection_table", 1, {"data": data}]))
+
+
+@pytest.fixture(scope="module")
+def panels_truth(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("panels")
+    write(folder)
+    line = f"-expt {folder}/hierarchy.expt -default_F 100 -N 9 -gauss_xtal"
+    made = series(40, line)
+    path = str(folder / "t.json")
+    write_truth(path, truth_of(made))
+    return read_truth(path), path
+
+
+@pytest.mark.parametrize("how, predicted", [("own", 100), ("other", 0), ("sheet", 100)])
+def test_reflections_are_matched_by_panel(
+    how, predicted, panels_truth, tmp_path, capsys
+):
+    content, path = panels_truth
+    spots = content["spots"]
+    assert len(content["panels"]) == 3 and set(spots["panel"]) == {0, 1, 2}
+    hkl = np.stack([spots[n] for n in "hkl"], 1).astype("<i4")
+    place = np.stack([spots[n] for n in ("fast_px", "slow_px", "frame")], 1)
+    place = place + (0.1, -0.2, 0.02)
+    if how == "sheet":
+        table = tmp_path / "found.txt"
+        corners = np.array([panel["origin"][::-1] for panel in content["panels"]])
+        place[:, :2] += corners[spots["panel"]]
+        assert corners.any()
+        header = "h k l fast_px slow_px frame"
+        np.savetxt(table, np.column_stack([hkl, place]), header=header, comments="")
+    else:
+        table = tmp_path / "found.refl"
+        panel = (spots["panel"] + (how == "other")) % 3
+        columns = {
+            "miller_index": ("cctbx::miller::index<>", hkl),
+            "xyzobs.px.value": ("vec3<double>", place.astype("<f8")),
+            "panel": ("std::size_t", panel.astype("<u8")),
+        }
+        write_refl(table, columns)
+    report = str(tmp_path / "r.json")
+    assert main([path, str(table), "-json", report]) == 0
+    figures = json.loads(Path(report).read_text())
+    assert figures["of these predicted, %"] == predicted
+    if predicted:
+        assert figures["median offset fast, px"] == pytest.approx(0.1)
+        assert figures["median offset slow, px"] == pytest.approx(-0.2)
+    capsys.readouterr()
 
 
 def test_reflections_too_broad_for_their_boxes_are_told_apart(truth):

@@ -114,13 +114,26 @@ def _crystal(truth: dict[str, Any], A: np.ndarray, into: Comparison) -> np.ndarr
     return change
 
 
+def _places(truth: dict[str, Any], by_panel: bool) -> np.ndarray:
+    """Return (n, 3) fast and slow pixels, of the panels or of the image, and frame."""
+    spots = truth["spots"]
+    place = np.stack([spots["fast_px"], spots["slow_px"], spots["frame"]], axis=1)
+    if not by_panel:
+        corners = np.array([panel.get("origin", (0, 0)) for panel in truth["panels"]])
+        place[:, :2] += corners[spots["panel"], ::-1]
+    return place
+
+
 def _match(
-    truth: dict[str, Any], hkl: np.ndarray, positions: np.ndarray | None
+    truth: dict[str, Any],
+    hkl: np.ndarray,
+    positions: np.ndarray | None,
+    panels: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return rows of the result and of the truth's spots that belong together."""
     spots = truth["spots"]
     true = np.stack([spots["h"], spots["k"], spots["l"]], axis=1)
-    place = np.stack([spots["fast_px"], spots["slow_px"], spots["frame"]], axis=1)
+    place = _places(truth, panels is not None)
     order = np.lexsort(true.T[::-1])
     span = int(max(np.abs(true).max(initial=1), np.abs(hkl).max(initial=1))) * 2 + 1
     keys = _keys(true[order], span)
@@ -141,6 +154,8 @@ def _match(
                 NEAR_FRAMES,
             )
             apart = np.abs(offset).max(axis=1)
+        if panels is not None:
+            apart[panels[has] != spots["panel"][candidate]] = np.inf
         better = (apart < nearest[has]) & (apart < 1.0)
         nearest[has[better]] = apart[better]
         best[has[better]] = candidate[better]
@@ -156,15 +171,15 @@ def _keys(hkl: np.ndarray, span: int) -> np.ndarray:
 def _observations(
     truth: dict[str, Any], result: Result, hkl: np.ndarray, into: Comparison
 ) -> None:
-    rows, true = _match(truth, hkl, result.positions)
+    rows, true = _match(truth, hkl, result.positions, result.panels)
     spots = truth["spots"]
     into.figures["reflections"] = len(hkl)
     into.figures["of these predicted, %"] = 100.0 * len(rows) / max(len(hkl), 1)
     if not len(rows):
         return
     if result.positions is not None:
-        place = [spots["fast_px"], spots["slow_px"], spots["frame"]]
-        offsets = result.positions[rows] - np.stack(place, axis=1)[true]
+        place = _places(truth, result.panels is not None)
+        offsets = result.positions[rows] - place[true]
         width = truth["osc_deg"] or math.nan
         into.offsets = offsets * (1.0, 1.0, width)
         for name, column in zip(("fast, px", "slow, px", "phi, deg"), into.offsets.T):

@@ -42,7 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         help="DIALS .expt and .refl, XDS INTEGRATE.HKL or XDS_ASCII.HKL, MTZ, or a "
         "table of text whose first line names its columns (h k l fast_px slow_px frame "
-        "I sigma); an .expt and a .refl together are one result",
+        "I sigma; with panel, pixels are those of a panel); an .expt and a .refl "
+        "together are one result",
     )
     parser.add_argument("-json", metavar="FILE", help="also write the figures here")
     parser.add_argument("-plots", metavar="FOLDER", help="also draw plots there")

@@ -39,6 +39,9 @@ class Result:
         (n, 3).
     positions
         (n, 3) fast and slow pixels and frame; None: unknown.
+    panels
+        (n,) numbers of the panels on which pixels are counted; None: pixels are those
+        of the image with all panels.
     intensity, sigma
         (n,) as integrated, or merged.
     corrected
@@ -52,6 +55,7 @@ class Result:
     A: np.ndarray | None = None
     hkl: np.ndarray = field(default_factory=lambda: np.empty((0, 3), int))
     positions: np.ndarray | None = None
+    panels: np.ndarray | None = None
     intensity: np.ndarray | None = None
     sigma: np.ndarray | None = None
     corrected: bool = False
@@ -139,9 +143,13 @@ def _dials_reflections(path: str) -> Result:
         kind = ""
     good = good & (columns["miller_index"] != 0).any(axis=1)
     variance = columns.get(f"intensity.{kind}.variance")
+    panels = columns.get("panel")
+    if panels is not None and not panels.any():
+        panels = None  # one panel, which may be an image with all of them
     return Result(
         hkl=columns["miller_index"][good].astype(int),
         positions=None if positions is None else positions[good],
+        panels=None if panels is None else panels[good].astype(int),
         intensity=None if value is None else value[good],
         sigma=None if variance is None else np.sqrt(np.abs(variance[good])),
     )
@@ -277,6 +285,7 @@ NAMES = {
     "fast": ("fast_px", "fast", "x", "x_px", "xyzobs.px.x"),
     "slow": ("slow_px", "slow", "y", "y_px", "xyzobs.px.y"),
     "frame": ("frame", "z", "image", "xyzobs.px.z"),
+    "panel": ("panel",),
     "I": ("i", "intensity", "iobs", "intensity.prf.value", "intensity.sum.value"),
     "sigma": ("sigma", "sigi", "sigmai", "sigma(i)"),
 }
@@ -310,6 +319,7 @@ def _text(path: str) -> Result:
     return Result(
         hkl=table[:, [found[key] for key in "hkl"]].astype(int),
         positions=positions,
+        panels=table[:, found["panel"]].astype(int) if "panel" in found else None,
         intensity=table[:, found["I"]] if "I" in found else None,
         sigma=table[:, found["sigma"]] if "sigma" in found else None,
     )
