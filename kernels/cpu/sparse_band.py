@@ -47,8 +47,8 @@ VIEW_NUMBERS = 16
 #: Views whose reflections are looked for together, at most.
 LARGEST_GROUP = 256
 #: Float64 of scratch that a thread needs for a group: numbers of its views; middle
-#: and half-width of 20 numbers.
-GROUP_SCRATCH = LARGEST_GROUP * VIEW_NUMBERS + 40
+#: and half-width of 20 numbers; lowest and highest h, k, l.
+GROUP_SCRATCH = LARGEST_GROUP * VIEW_NUMBERS + 46
 #: Rows of a thread's table of reflections: h, k, l, |q|^2 (1/Angstrom^2), F^2.
 REFLECTION_ROWS = 5
 #: Reflections that are tested together.
@@ -66,6 +66,8 @@ BAND = np.dtype(
         ("frame", np.float64, (3, 3)),
         ("frame_sqr", np.float64, (2,)),  # squared lengths of the first two
         ("planes", np.float64, (4, 3)),  # inward unit normals of the band's pyramid
+        ("towards", np.float64, (3,)),  # unit vector into the middle of the pyramid
+        ("spread", np.float64),  # no unit vector of the pyramid is farther from it
         # Nearest and farthest layer: z in subpixels, and the subpixel at x = 0, y = 0.
         ("layers", np.float64, (2, 3)),
         ("box", np.int64, (4,)),  # the band's subpixels: x0, x1, y0, y1

@@ -137,6 +137,33 @@ def group_intervals(views, n, band, middle, half):
 
 
 @lanes
+def index_bounds(first, n, band, bounds):
+    """Fill in the lowest and highest h, k and l that a group can light in the band.
+
+    What it lights is at q = (d - i) / lambda, d in a ball about `band.towards`: of a
+    small band, as a panel, that is a small part of the lattice.
+    """
+    cells = pointer_to(band.cells_at, np.float64)
+    for axis in range(3):
+        bounds[2 * axis], bounds[2 * axis + 1] = 1e300, -1e300
+    for view in range(first, first + n):
+        source = view // band.orientations
+        ray = pointer_to(band.rays_at + 8 * RAY_NUMBERS * source, np.float64)
+        inverse = 1e-10 * ray[3]
+        x = (band.towards[0] - ray[0]) * inverse
+        y = (band.towards[1] - ray[1]) * inverse
+        z = (band.towards[2] - ray[2]) * inverse
+        reach = 1.01 * (band.spread * inverse + band.radius)
+        cell = advanced(cells, 9 * (view - source * band.orientations))
+        for axis in range(3):
+            i = 3 * axis
+            at = 1e10 * (cell[i] * x + cell[i + 1] * y + cell[i + 2] * z)
+            half = 1.01 * band.lengths[axis] * reach + 1e-6
+            bounds[2 * axis] = min(bounds[2 * axis], at - half)
+            bounds[2 * axis + 1] = max(bounds[2 * axis + 1], at + half)
+
+
+@lanes
 def within(h, k, l, square, rho, middle, half):
     """Return whether some view of a group can light a reflection in the band."""
     h_abs, k_abs, l_abs = abs(h), abs(k), abs(l)
@@ -163,7 +190,7 @@ def roots(square, linear, constant):
 
 
 @lanes
-def find_reflections(views, n, band, middle, half, table_of, lookup, table):
+def find_reflections(views, n, band, middle, half, bounds, table_of, lookup, table):
     """Fill in the reflections that a group of n views can light; return how many.
 
     Every row (k, l) of the lattice has |D| small between the roots of two parabolas.
@@ -178,9 +205,12 @@ def find_reflections(views, n, band, middle, half, table_of, lookup, table):
     h_reach = math.floor(q_max * band.lengths[0])
     k_reach = int(q_max * band.lengths[1])
     l_reach = int(q_max * band.lengths[2])
+    h_low, h_high = math.ceil(bounds[0]), math.floor(bounds[1])
+    k_low, k_high = int(math.ceil(bounds[2])), int(math.floor(bounds[3]))
+    l_low, l_high = int(math.ceil(bounds[4])), int(math.floor(bounds[5]))
     found = 0
-    for k in range(-k_reach, k_reach + 1):
-        for l in range(-l_reach, l_reach + 1):
+    for k in range(max(-k_reach, k_low), min(k_reach, k_high) + 1):
+        for l in range(max(-l_reach, l_low), min(l_reach, l_high) + 1):
             # |q|^2 = star[0] h^2 + slope h + rest
             slope = 2.0 * (star[3] * k + star[4] * l)
             rest = star[1] * k * k + star[2] * l * l + 2.0 * star[5] * k * l
@@ -199,8 +229,8 @@ def find_reflections(views, n, band, middle, half, table_of, lookup, table):
             gap, after = roots(square, linear, constant + reach)
             if gap > after:
                 gap, after = last, last + 2.0
-            h = math.ceil(max(first, inner) - 1e-9)
-            end = math.floor(min(last, outer) + 1e-9)
+            h = max(math.ceil(max(first, inner) - 1e-9), h_low)
+            end = min(math.floor(min(last, outer) + 1e-9), h_high)
             while h <= end:
                 if gap + 1e-9 < h < after - 1e-9:
                     h = math.ceil(after - 1e-9)
@@ -316,7 +346,7 @@ def chunk_hits(chunk, band, thread, lookup, table):
     scratch = pointer_to(band.group_scratch_at + 8 * GROUP_SCRATCH * thread, np.float64)
     views = scratch
     middle = advanced(scratch, LARGEST_GROUP * VIEW_NUMBERS)
-    half = advanced(middle, 20)
+    half, bounds = advanced(middle, 20), advanced(middle, 40)
     table_of = pointer_to(
         band.reflections_at + 8 * REFLECTION_ROWS * band.reflections * thread,
         np.float64,
@@ -338,8 +368,9 @@ def chunk_hits(chunk, band, thread, lookup, table):
         n = min(band.group, band.views - first)
         for v in range(n):
             view_numbers(first + v, band, advanced(views, v * VIEW_NUMBERS))
+        index_bounds(first, n, band, bounds)
         reflections = find_reflections(
-            views, n, band, middle, half, table_of, lookup, table
+            views, n, band, middle, half, bounds, table_of, lookup, table
         )
         if reflections < 0:
             return reflections

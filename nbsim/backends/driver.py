@@ -17,10 +17,10 @@ from ..resolve.amounts import R_E_SQR
 from ..resolve.run import Setup
 from . import device, rates, sparse_choice
 from .cpu import CpuBackend
-from .cpu_arguments import why_double
+from .cpu_arguments import run_record, why_double
 from .pixels import build_panels, build_pixels, pixel_at
-from .protocol import Backend, Result, Tell
-from .sparse import SparseBackend
+from .protocol import Backend, Result, Tell, ignore
+from .sparse import Part, SparseBackend
 
 if TYPE_CHECKING:
     from ..kernels.params import DetectorArgs, Job, PanelArgs, Pixels
@@ -278,8 +278,17 @@ def render(
     check_finite(job, panels)
     devices = choose_device(setup, job, pixels, backend, precision).indices
     how = devices, precision
-    at_once = None if panels is None else _why_at_once(setup, job, roi, how)
-    if panels is not None and pixels.count and (at_once is None or devices):
+    cast, at_once = None, None
+    if panels is not None and not pixels.count:
+        at_once = "nothing is rendered"
+    elif panels is not None and not _carries_over(setup):
+        cast, at_once = _panels_choice(setup, job, roi, pixels, how)
+    if cast is not None and at_once is None:
+        assert panels is not None
+        result = _render_lit_panels(
+            setup, job, pixels, panels, out, roi, progress, precision, cast
+        )
+    elif panels is not None and pixels.count and (at_once is None or devices):
         result = _render_apart(setup, job, out, roi, progress, how)
     else:
         result = _render(
@@ -294,20 +303,73 @@ def render(
     )
 
 
-def _why_at_once(setup: Setup, job: Job, roi: Roi, how: How) -> str | None:
-    """Return why several panels are one launch of the dense kernel; None: they are not.
+def _carries_over(setup: Setup) -> bool:
+    """Whether something is carried from pixel to pixel, which ends with a panel."""
+    return setup.interpolate or setup.flags.phi_carryover
 
-    What C carries from pixel to pixel ends with a panel; reflections are looked for on
-    one panel at a time.
-    """
-    if setup.interpolate or setup.flags.phi_carryover:
-        return None
+
+def _panels_choice(
+    setup: Setup, job: Job, roi: Roi, pixels: Pixels, how: How
+) -> tuple[sparse_choice.Forecast | None, str | None]:
+    """Return what sparse rendering of several panels is, and why it is none."""
     devices, precision = how
-    for _, own, own_job in _alone(setup, job, roi):
-        pixels = build_pixels(own, own.bounds)
-        _, dense = sparse_choice.choose(own, own_job, pixels, precision, bool(devices))
-        return dense
-    return "nothing is rendered"
+    used = [panel for panel in setup.panels if panel.part_of(roi) is not None]
+    number = setup.panels.index(used[0])
+    if setup.sparse != "off" and sparse_choice.why_dense(setup) is None:
+        nearest = min(
+            used,
+            key=lambda p: sparse_choice.plane_distance(p.geometry, setup.sensor),
+        )
+        number = setup.panels.index(nearest)
+    own = setup.whole_panel(number)
+    own_job = job._replace(det=detector_args(own))
+    return sparse_choice.choose(
+        own, own_job, pixels, precision, bool(devices), len(used)
+    )
+
+
+def _render_lit_panels(
+    setup: Setup,
+    job: Job,
+    pixels: Pixels,
+    panels: PanelArgs,
+    out: np.ndarray,
+    roi: Roi,
+    progress: Callable[[float], None] | None,
+    precision: str,
+    cast: sparse_choice.Forecast,
+) -> Result:
+    """Render several panels from their reflections, in one stretch of work."""
+    why = None
+    if precision == "single":
+        why = why_double(setup, job, on_device=False)
+        precision = "double" if why else precision
+    runs = run_record(job, pixels, panels)
+    # Each panel has an image of its own.
+    runs["first_slow"] = runs["first_fast"] = 0
+    runs["fpixels"] = [panel.geometry.fpixels for panel in setup.panels]
+    parts, first = [], None
+    for number, own, own_job in _alone(setup, job, roi):
+        first = first or own
+        run, slices = runs[number : number + 1], setup.panels[number].slices
+        parts.append(Part(own_job, build_pixels(own, own.bounds), run, out[slices]))
+    assert first is not None
+    of_one = dataclasses.replace(
+        cast, hits=cast.hits / len(parts), sparse_s=cast.sparse_s / len(parts)
+    )
+    job_of, pixels_of, _, part = parts[0]
+    image = np.zeros(part.size, np.float32)
+    worker = SparseBackend(first, job_of, pixels_of, image, precision, of_one)
+    worker.render_parts(parts, progress or ignore)
+    return Result(
+        image=out,
+        solid_angles=(job, pixels),
+        backend=worker.name,
+        seconds=0.0,
+        out_of_range=None,
+        why_double=why,
+        lit_fraction=cast.lit_fraction,
+    )
 
 
 def _alone(setup: Setup, job: Job, roi: Roi) -> Iterator[tuple[int, Setup, Job]]:

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -39,6 +40,25 @@ SAMPLE = 256
 CHUNKS_PER_THREAD = 4
 
 
+class Part(NamedTuple):
+    """One panel of several, as if it were alone, and where its image belongs.
+
+    Attributes
+    ----------
+    job, pixels
+        As for a detector of this panel alone.
+    run
+        (1,) `cpu_arguments.run_record` of them.
+    out
+        (slow, fast) float32, its part of the whole image.
+    """
+
+    job: Job
+    pixels: Pixels
+    run: np.ndarray
+    out: np.ndarray
+
+
 class SparseBackend:
     """Renders ranks on the processor's threads, only where there is light.
 
@@ -64,22 +84,19 @@ class SparseBackend:
         forecast: Forecast,
     ) -> None:
         self._setup, self._precision = setup, precision
-        self._job, self._pixels, self._image = job, pixels, image
         self._forecast = forecast
         self._clock = Clock()
         worth_it = forecast.sparse_s - FIXED > WORTH_THREADS
         self._threads = count() if worth_it else 1
-        self._frame = Frame(job)
-        self._run = run_record(job, pixels)
         # Compiled when the work begins, apart from the main thread.
         self._loop: LitLoop | None = None
         self._done = 0.0
         self._views = len(job.beam.wavelength) * len(job.xtal.cell_vectors)
         self._next, self._stop = np.zeros(1, np.int64), np.zeros(1, np.int64)
         self._keep: dict[str, np.ndarray] = {}
-        self._band = self._new_band()
-        # Rows and columns of tiles that the memory holds; becomes smaller.
-        self._largest = self._expected_to_fit()
+        self._band = self._new_band(job)
+        self._turn_to(job, pixels, image, run_record(job, pixels))
+        self._group()
 
     def listen(self, clock: Clock) -> None:
         """Tell a clock about every launch from now on."""
@@ -112,6 +129,35 @@ class SparseBackend:
             lambda: self._stop.fill(1),
         )
         return stop
+
+    def render_parts(self, parts: Sequence[Part], tell: Tell = ignore) -> None:
+        """Render panels one after the other, without a pause between them."""
+        done = 0
+
+        def work() -> None:
+            nonlocal done
+            for part in parts:
+                if self._stop[0]:
+                    return
+                image = np.zeros(part.out.shape, np.float32)
+                self._turn_to(part.job, part.pixels, image.reshape(-1), part.run)
+                self._render(0, part.pixels.count)
+                part.out[...] = image
+                done += 1
+
+        apart(work, lambda: tell(done / len(parts)), lambda: self._stop.fill(1))
+
+    def _turn_to(
+        self, job: Job, pixels: Pixels, image: np.ndarray, run: np.ndarray
+    ) -> None:
+        """Go on with a panel; beam and crystal are the same."""
+        self._job, self._pixels, self._image, self._run = job, pixels, image, run
+        self._frame = frame = Frame(job)
+        band, self._keep["image"] = self._band, image
+        band["image_at"] = image.ctypes.data
+        band["frame"], band["frame_sqr"] = frame.axes, frame.squares
+        # Rows and columns of tiles that the memory holds; becomes smaller.
+        self._largest = self._expected_to_fit()
 
     def _render(self, start: int, stop: int) -> None:
         """Render ranks, one band after the other, until there is a reason to stop."""
@@ -171,19 +217,23 @@ class SparseBackend:
     def _balls_overlap(self) -> bool:
         """Whether a pixel of a box can be nearer to another reflection."""
         job = self._job
-        pixel = 2.0 * job.det.pixel_size / plane_distance(self._setup)
+        pixel = (
+            2.0
+            * job.det.pixel_size
+            / plane_distance(self._setup.geometry, self._setup.sensor)
+        )
         shortest = float(job.beam.wavelength.min()) * 1e10
         reach = math.sqrt(2.0) * (self._forecast.radius + pixel / shortest)
         edges = np.linalg.norm(job.xtal.cell_vectors[0], axis=1) * 1e10
         return reach * float(edges.max()) >= 0.49
 
-    def _new_band(self) -> np.ndarray:
-        """Fill in what all bands have in common."""
+    def _new_band(self, job: Job) -> np.ndarray:
+        """Fill in what all bands of all panels have in common."""
         from ..kernels.cpu.sparse_band import BAND, GROUP_SCRATCH
         from ..kernels.layout import TILE_SIZE
 
-        job, kept = self._job, self._keep
-        kept["image"], kept["fields"] = self._image, source_fields(job)
+        kept = self._keep
+        kept["fields"] = source_fields(job)
         kept["cells"] = np.ascontiguousarray(job.xtal.cell_vectors)
         beam = job.beam
         kept["rays"] = np.column_stack(
@@ -201,17 +251,20 @@ class SparseBackend:
         G = star @ star.T
         band["views"], band["sources"] = self._views, len(job.beam.wavelength)
         band["orientations"] = len(job.xtal.cell_vectors)
-        band["frame"], band["frame_sqr"] = self._frame.axes, self._frame.squares
         band["subpixels"] = job.det.oversample
         band["star"] = G[0, 0], G[1, 1], G[2, 2], G[0, 1], G[0, 2], G[1, 2]
         band["lengths"] = np.linalg.norm(cell, axis=1)
         band["radius"] = self._forecast.radius
         band["everything"] = job.sampling.I_bg != 0.0
+        return band
+
+    def _group(self) -> None:
+        """Fill in how many views are looked at together."""
+        band = self._band
         group, self._reflections = self._choose_group(band["lengths"][0])
         groups = -(-self._views // group)
         band["group"] = group
         band["chunks"] = min(CHUNKS_PER_THREAD * self._threads, groups)
-        return band
 
     def _choose_group(self, lengths: np.ndarray) -> tuple[int, int]:
         """Return views per group, and how many reflections such a group has.
@@ -301,6 +354,7 @@ class SparseBackend:
         band["box"] = x0 * sub, (x1 + 1) * sub - 1, y0 * sub, (y1 + 1) * sub - 1
         band["layers"] = frame.layers(xmin, ymin)
         band["planes"] = frame.planes(directions)
+        band["towards"], band["spread"] = frame.ball(directions)
         q_max, dmin = frame.q_max(directions), self._job.sampling.dmin * 1e10
         if dmin > 0.0:
             q_max = min(q_max, (1.0 + 1e-9) / dmin)

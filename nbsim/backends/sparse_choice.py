@@ -8,6 +8,7 @@ takes less time. Costs were fitted to 78 runs on an AVX2 machine.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ from .cpu_arguments import SINGLE_SPOT_BITS, shape_arguments
 if TYPE_CHECKING:
     from ..kernels.params import Job, Pixels
     from ..model.structure_factors import StructureFactors
+    from ..resolve.geometry import Geometry
+
     from ..resolve.run import Setup
+    from ..resolve.steps import Sensor
 
 #: What float32 rounds to 0, and a share of it that all dropped terms of a pixel stay
 #: below together: no sum that is stored changes.
@@ -42,6 +46,8 @@ FIXED, PER_VIEW, PER_HIT, PER_LIT = 3e-3, 1e-6, 120e-9, 6.5e-9
 PER_EVALUATION, PER_SUBPIXEL = {"gauss": 2.9e-9, "tophat": 1.2e-9}, 6e-9
 #: A list's look-up in the dense kernel.
 PER_LOOKUP = 6e-9
+#: A panel of several, s.
+PER_PANEL = 4e-4
 #: How much faster the forecast has to be.
 WORTH = 2.0
 
@@ -86,12 +92,11 @@ def largest_F_sqr(factors: StructureFactors) -> float:
     return max(largest, abs(factors.default_F)) ** 2
 
 
-def plane_distance(setup: Setup) -> float:
+def plane_distance(geometry: Geometry, sensor: Sensor) -> float:
     """Return the distance of the nearest layer's plane from the crystal, m.
 
     Negative where layers are on both sides.
     """
-    geometry, sensor = setup.geometry, setup.sensor
     normal = unit(cross(geometry.fdet_vector, geometry.sdet_vector))
     first = dot(geometry.pix0_vector, normal)
     depth = (sensor.thicksteps - 1) * sensor.thickstep
@@ -100,9 +105,17 @@ def plane_distance(setup: Setup) -> float:
 
 
 def choose(
-    setup: Setup, job: Job, pixels: Pixels, precision: str, on_device: bool
+    setup: Setup,
+    job: Job,
+    pixels: Pixels,
+    precision: str,
+    on_device: bool,
+    panels: int = 1,
 ) -> tuple[Forecast | None, str | None]:
     """Return what a sparse run would be, and why it is none; None: it is.
+
+    Of several panels `setup` and `job` are those of the nearest one, whose spots reach
+    farthest, and `pixels` all that are rendered.
 
     Raises
     ------
@@ -121,6 +134,9 @@ def choose(
         cast = forecast(setup, job, pixels, shape, factor, precision)
         if isinstance(cast, str):
             why, cast = cast, None
+        elif panels > 1:
+            slower = cast.sparse_s + panels * PER_PANEL
+            cast = dataclasses.replace(cast, sparse_s=slower)
     if why is not None and setup.sparse == "on":
         raise ValueError(f"sparse on: not possible, {why}")
     if why is not None and setup.spot_cutoff > 0.0:
@@ -146,7 +162,10 @@ def why_dense(setup: Setup) -> str | None:
         return "structure factors are interpolated"
     if flags.oversample_thick or flags.oversample_polar or flags.oversample_omega:
         return "the running products of the -oversample_ options need every term"
-    if setup.geometry.close_distance <= 0.0 or plane_distance(setup) <= 0.0:
+    if (
+        setup.geometry.close_distance <= 0.0
+        or plane_distance(setup.geometry, setup.sensor) <= 0.0
+    ):
         return "the detector is hit from behind"
     return None
 
@@ -169,7 +188,7 @@ def forecast(
     """
     tophat = hasattr(shape, "cut")
     factors, spot_cutoff = setup.structure_factors, setup.spot_cutoff
-    distance = plane_distance(setup)
+    distance = plane_distance(setup.geometry, setup.sensor)
     bits = shape.cut if tophat else _bits(job, factors, factor, precision, distance)
     if not tophat and spot_cutoff > 0.0:
         bits = min(bits, -math.log2(spot_cutoff))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..resolve.vectors import cross, dot, magnitude, scaled
+
 if TYPE_CHECKING:
     from ..kernels.params import Job
 
@@ -31,16 +33,17 @@ class Frame:
     def __init__(self, job: Job) -> None:
         det = job.det
         self._beam, self._det = job.beam, det
-        f, s = det.fdet_vector, det.sdet_vector
-        normal = np.cross(f, s)
-        area = math.sqrt(float(normal @ normal))
-        normal = normal / area
-        duals = np.cross(s, normal) / area, np.cross(normal, f) / area
-        if float(det.pix0_vector @ normal) < 0.0:
-            normal = -normal
+        # Plain Python: numpy takes longer for three numbers, and there may be panels.
+        f, s = det.fdet_vector.tolist(), det.sdet_vector.tolist()
+        normal = cross(f, s)
+        area = magnitude(normal)
+        normal = scaled(normal, 1.0 / area)
+        duals = scaled(cross(s, normal), 1.0 / area), scaled(cross(normal, f), 1 / area)
+        if dot(det.pix0_vector.tolist(), normal) < 0.0:
+            normal = scaled(normal, -1.0)
         self.axes = np.array([*duals, normal])
-        self._from_axes = np.linalg.inv(self.axes)
-        self.squares = np.array([float(d @ d) for d in duals])
+        self._from_axes = np.array([f, s, normal]).T
+        self.squares = np.array([dot(d, d) for d in duals])
         # Of the first and last layer: x, y, z of pixel 0, 0's outer corner.
         self._corners = []
         for layer in (0, det.detector_thicksteps - 1):
@@ -86,6 +89,19 @@ class Frame:
         )
         squares = along_x + x0**2, along_x + x1**2, along_y + y0**2, along_y + y1**2
         return planes / np.sqrt(squares)[:, None]
+
+    def ball(self, directions: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return the middle of a pyramid, and how far its unit vectors are from it.
+
+        The farthest from a point of a spherical rectangle within it is a corner.
+        """
+        x0, x1, y0, y1 = directions
+        points = [[x, y, 1.0] for x in (x0, x1) for y in (y0, y1)]
+        points.append([0.5 * (x0 + x1), 0.5 * (y0 + y1), 1.0])
+        units = np.array(points) @ self._from_axes.T
+        units /= np.sqrt(np.einsum("ij,ij->i", units, units))[:, None]
+        apart = units[:4] - units[4]
+        return units[4], math.sqrt(float(np.einsum("ij,ij->i", apart, apart).max()))
 
     def q_max(self, directions: np.ndarray) -> float:
         """Return the largest |q| in a pyramid of directions, 1/Angstrom."""
