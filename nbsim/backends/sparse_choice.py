@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..kernels.params import Job, Pixels
     from ..model.structure_factors import StructureFactors
     from ..resolve.geometry import Geometry
-
     from ..resolve.run import Setup
     from ..resolve.steps import Sensor
 
