@@ -416,7 +416,7 @@ class SparseBackend:
             self._call(loop.functions.find_hits, loop.lookup, loop.table)
             worst = 0 if self._stop[0] else counts.min()
             if worst == TOO_MANY_REFLECTIONS:
-                self._reflections *= 3
+                self._reflections = max(places, 3 * self._reflections)
             elif worst == TOO_MANY_HITS and tiles == 1:
                 hits *= 2
             else:
