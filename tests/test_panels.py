@@ -203,6 +203,25 @@ def test_roi_and_mask_count_in_the_sheet():
     assert not by_panel[3].any() and by_panel[2].any()
 
 
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_sparse_panels_have_the_bytes_of_dense_ones(precision):
+    """Sizes that differ, a mask, a region that ends within panels and misses one."""
+    made = panels(origins=APART)
+    small = dataclasses.replace(made[1], spixels=11, fpixels=20)
+    detector = Detector(panels=(made[0], small, *made[2:]), pixel_size_mm=0.2)
+    mask = np.ones(detector.shape, np.uint16)
+    mask[3:9, 5:50] = 0
+    few = dataclasses.replace(detector, roi=(7, 55, 2, 83), mask=mask)
+    for place in (detector, few):
+        images = [
+            simulation(
+                place, crystal=WIDE, sampling=Sampling(oversample=2, sparse=sparse)
+            ).render(precision=precision)
+            for sparse in ("on", "off")
+        ]
+        assert np.array_equal(*images) and images[0].any()
+
+
 def test_omega_sum_is_that_of_all_panels():
     several = simulation(Detector(panels=panels(), pixel_size_mm=0.2))
     expected = 0.0
