@@ -90,7 +90,8 @@ def count_photons(expected, flicker, calibration, rng, out):
     float
         Sum of the photons.
     """
-    if calibration > 0.0 and not one_stream(expected, flicker, calibration):
+    single = rng["has_gauss"] == 0 and one_stream(expected, flicker, calibration)
+    if calibration > 0.0 and not single:
         return count_of_two_streams(expected, flicker, calibration, rng, out)
     total = 0.0
     spixels, fpixels = expected.shape
@@ -115,8 +116,8 @@ def count_photons(expected, flicker, calibration, rng, out):
 def one_stream(expected, flicker, calibration):
     """Return whether the calibration never draws from the stream of its own.
 
-    With flicker its deviate is the spare one of the flicker's, as long as Poisson
-    deviates take no normal one.
+    With flicker its deviate is the spare one of the flicker's, unless a Poisson deviate
+    has taken a normal one before, or does so.
     """
     if flicker <= 0.0:
         return False

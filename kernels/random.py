@@ -66,6 +66,12 @@ def start_stream(idum, rng):
     rng["state"] = value
 
 
+@inner
+def uniform_of(value):
+    """Return the uniform deviate of a shuffled value, float32."""
+    return min(np.float32(TO_UNIT * np.float64(value)), LARGEST)
+
+
 @serial
 def ran1(rng):
     """Return a uniform deviate in [0, 1), float32 (C: ran1)."""
@@ -75,7 +81,7 @@ def ran1(rng):
     drawn = rng["shuffled"][j]
     rng["output"] = drawn
     rng["shuffled"][j] = value
-    return min(np.float32(TO_UNIT * np.float64(drawn)), LARGEST)
+    return uniform_of(drawn)
 
 
 @inner
@@ -137,11 +143,20 @@ def poidev_product(xm, rng):
         rng["mean"] = xm
         rng["exponent"] = math.exp(-np.float64(xm))
     limit = rng["exponent"]
-    count = 0
-    product = ran1(rng)
-    while product > limit:
+    # As `ran1`, but the state stays in registers while one deviate needs many.
+    state, output = rng["state"], rng["output"]
+    count = -1
+    product = np.float32(1.0)
+    while True:
+        state = next_minimal(state)
+        j = output >> SHUFFLE_SHIFT
+        output = rng["shuffled"][j]
+        rng["shuffled"][j] = state
+        product = product * uniform_of(output)
         count += 1
-        product = product * ran1(rng)
+        if not product > limit:
+            break
+    rng["state"], rng["output"] = state, output
     return np.float32(count)
 
 

@@ -304,7 +304,7 @@ def test_a_beam_of_negative_size_cuts_nothing_and_has_no_flux(tmp_path):
         assert ran.returncode == 2 and message in ran.stderr
 
 
-@pytest.mark.parametrize("given, taken", [("2.9", "2"), ("-3", "0"), ("-0.5", "0")])
+@pytest.mark.parametrize("given, taken", [("2.9", "2"), ("-0.5", "0")])
 def test_a_radius_is_cut_to_a_whole_number(given, taken, photons, tmp_path):
     words = "c.npy -psf fiber -nonoise -nopgm -gain 100 -psf_radius".split()
     for radius, name in ((given, "1"), (taken, "2")):

@@ -12,6 +12,8 @@ import pytest
 
 from nbsim.command import background_program, background_run, noise_program, noise_run
 from nbsim.command import progress as progress_module
+from nbsim.images.detected import detected_image
+from nbsim.model.detector_response import DetectorResponse
 from nbsim.rows import one_after_the_other, share
 
 #: What ends within a second on any machine.
@@ -115,6 +117,16 @@ def test_memory_is_estimated_before_anything_is_read(
 
 def refuse(*_, **__):
     raise ValueError("nothing may be begun")
+
+
+def test_noise_in_pieces_is_the_noise_of_the_whole():
+    """A mean above 1e6 shifts who gets a spare deviate, for all pixels after it."""
+    expected = np.full((60, 20), 30.0, np.float32)
+    expected[25, 3] = 2e6
+    response = DetectorResponse(flicker=0.1, calibration=0.1, readout_adu=2.0, bits=32)
+    whole = detected_image(expected, 5, response)
+    pieces = detected_image(expected, 5, response, progress=lambda fraction: None)
+    assert (whole.pixels == pieces.pixels).all()
 
 
 def test_a_share_of_the_progress():

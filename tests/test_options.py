@@ -413,7 +413,7 @@ saturation gain background_density background_MW | 1e-9 1e9 | 0 -1 inf nan
 background:1 beamstop:0 | 1e-6 1e7 | 0 -1 inf nan
 readout_noise flicker calibration psf_fwhm | 0 1e9 | -1e-9 inf nan
 calib_seed | -2147483646 0 2147483646 | 2147483647 0.5 inf nan
-psf_radius | -1e9 -1 0.5 7.9 2000 1e9 | -1.1e9 1.1e9 inf nan
+psf_radius | -0.9 0 0.5 7.9 2000 1e9 | -1 -1e9 1.1e9 inf nan
 bits | 16 32 | 16.5 inf nan
 beamstop:1 | -999 0 999 | inf nan
 cell:3 cell:4 cell:5 | 1e-3 179.9 | 0 180 -1 inf nan

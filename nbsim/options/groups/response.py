@@ -39,7 +39,7 @@ def _beamstop(words: Collector, radius: float, arm: float | None = None) -> None
 
 
 def _psf_radius(words: Collector, radius: float) -> None:
-    whole = max(int(radius), 0)
+    whole = int(radius)
     if whole != radius:
         means = "0, automatic" if whole == 0 else str(whole)
         words.warnings.append(f"-psf_radius {radius:g}: taken as {means}, as noisify")
@@ -146,12 +146,12 @@ OPTIONS = group(
     ),
     _row(
         "psf_radius",
-        "Cut the point spread off at this distance, whose fraction is dropped; 0 and "
-        "less choose automatically in model c, and do not cut in model physical.",
+        "Cut the point spread off at this distance, whose fraction is dropped; 0 "
+        "chooses automatically in model c, and does not cut in model physical.",
         number(
             "PIXELS",
             "the radius of the point spread",
-            Bounds(unit="pixels", low=-1e9, high=1e9),
+            Bounds(unit="pixels", above=-1, high=1e9),
         ),
         does=_psf_radius,
         python="DetectorResponse.psf_radius_pixels",
