@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .backends.extract import ExtractedTable
     from .backends.protocol import Result
     from .images.noise import Noise
+    from .images.on_device import Drawn
     from .images.scaling import Statistics
     from .model.background import Background
     from .model.detector_response import DetectorResponse
@@ -128,7 +129,7 @@ class Simulation(Experiment):
         progress: Callable[[float], None] | None = None,
         out: np.ndarray | None = None,
         sheet: bool = False,
-        on_device: bool = False,
+        on_device: bool | str = False,
     ) -> Result:
         """Render the image and return it with what is known about the run.
 
@@ -154,7 +155,8 @@ class Simulation(Experiment):
             have it, instead of (panels, slow, fast).
         on_device
             Leave the image on the CUDA device that `backend` names, as a
-            `DeviceImage`: torch, CuPy and others use it there without a copy.
+            `DeviceImage`: torch, CuPy and others use it there without a copy. "auto":
+            do so if one device renders it, whatever `backend` says.
 
         Raises
         ------
@@ -167,6 +169,8 @@ class Simulation(Experiment):
 
         device.check(device.requested(backend))
         validate.choice("precision", precision, PRECISIONS)
+        if not isinstance(on_device, bool) and on_device != "auto":
+            raise ValueError(f'on_device {on_device}: expected True, False or "auto"')
         if progress is not None and not callable(progress):
             raise TypeError(
                 "progress: expected a function of the finished fraction, "
@@ -177,8 +181,9 @@ class Simulation(Experiment):
             if roi is None
             else dataclasses.replace(self.detector, roi=roi)
         )
-        if on_device:
-            self._check_on_device(device.requested(backend), out)
+        one_array = sheet or self.detector.sheet is None
+        if on_device is True:
+            self._check_on_device(device.requested(backend), out, sheet)
         image = np.zeros(detector.shape, np.float32) if out is None else out
         _check_out(image, detector.shape)
         if out is not None:
@@ -195,20 +200,30 @@ class Simulation(Experiment):
                     progress,
                     backend=backend,
                     precision=precision,
-                    on_device=on_device,
+                    on_device=bool(on_device) and one_array and out is None,
                 )
-        if sheet or self.detector.sheet is None:
+        if one_array:
             return result
         return dataclasses.replace(result, image=self.detector.to_panels(image))
 
-    def _check_on_device(self, request: Request, out: np.ndarray | None) -> None:
+    def _check_on_device(
+        self, request: Request, out: np.ndarray | None, sheet: bool
+    ) -> None:
         """Refuse what cannot leave an image on a device."""
         if request.kind != "cuda" or len(request.indices) > 1:
             raise ValueError('on_device: expected one device, such as backend="cuda:0"')
         if out is not None:
             raise ValueError("on_device: the image stays there, so out cannot be given")
         if self.detector.sheet is not None:
-            raise ValueError("on_device: panels are put together on the processor")
+            if not sheet:
+                raise ValueError(
+                    "on_device: panels stay there as their sheet; give sheet=True"
+                )
+            if self.setup.interpolate or self.setup.flags.phi_carryover:
+                raise ValueError(
+                    "on_device: panels that are interpolated or begin with a stale phi "
+                    "step are rendered one by one, and put together on the processor"
+                )
         if self.setup.separate_channels:
             raise ValueError(
                 "on_device: the channels of this spectrum are added up on the processor"
@@ -533,7 +548,7 @@ class Simulation(Experiment):
 
     def noise(
         self,
-        image: np.ndarray,
+        image: np.ndarray | DeviceImage,
         seed: int,
         adc_offset: float = 40.0,
         *,
@@ -548,7 +563,8 @@ class Simulation(Experiment):
         Parameters
         ----------
         image
-            (slow, fast) float32, expected photons.
+            (slow, fast) float32, expected photons. A `DeviceImage` is drawn where it
+            is, if that can be, and only the pixels come back.
         seed
             Whole number; the same seed gives the same noise.
         adc_offset
@@ -570,6 +586,11 @@ class Simulation(Experiment):
         from .model.detector_response import DetectorResponse
 
         generator = generator or ("c" if self.model == "c" else "philox")
+        if not isinstance(image, np.ndarray):
+            if self._why_not_drawn(generator, response) is None:
+                options = {"response": response, "frame": frame}
+                return self._drawn(image, seed, adc_offset, **options)
+            image = image.copy_to_host()
         expected = self.detector.to_sheet(image)
         if response is None and generator == "c":
             numbers = self.setup.noise_generator()
@@ -591,10 +612,7 @@ class Simulation(Experiment):
             panels=self._panel_slices,
         )
         if response is None and self.detector.roi is not None:
-            xmin, xmax, ymin, ymax = self.detector.bounds
-            outside = np.ones(expected.shape, bool)
-            outside[ymin : ymax + 1, xmin : xmax + 1] = False
-            noise.pixels[outside] = 0
+            noise.pixels[self._outside_roi] = 0
         return noise._replace(pixels=self._like(image, noise.pixels))
 
     @property
@@ -611,7 +629,7 @@ class Simulation(Experiment):
         response: DetectorResponse | None = None,
         frame: int = 0,
     ) -> DeviceImage:
-        """Return what `noise` does in model physical, of an image on a CUDA device.
+        """Return what `noise` does with the generator philox, of an image on a device.
 
         The same integers; the frame stays there. (The point spread of a fiber taper
         differs by rounding.)
@@ -619,39 +637,75 @@ class Simulation(Experiment):
         Raises
         ------
         ValueError
-            In model c, whose random numbers come one after the other; with a region of
-            interest or dead pixels, which are left out on the processor.
+            For what model c does from pixel to pixel: its own random numbers, flicker
+            and point spread.
         """
-        from .images.on_device import pixels_on_device
-
-        self._check_drawn_on_device()
-        return image.made(
-            lambda flat: pixels_on_device(
-                flat,
-                image.shape,
-                seed,
-                _some_response(response),
-                adc_offset,
-                frame,
-                pixel_mm=self.detector.pixel_size_mm,
+        generator = "c" if self.model == "c" else "philox"
+        if why := self._why_not_drawn(generator, response):
+            raise ValueError(
+                f'noise on a device: {why}; model="physical" does not need that'
             )
+        return image.made(
+            lambda _: self._pixels_of(image, seed, adc_offset, response, frame).pixels
         )
 
-    def _check_drawn_on_device(self) -> None:
-        if self.model == "c":
-            raise ValueError(
-                "noise on a device: model c draws its random numbers one after the "
-                'other; model="physical" does not'
-            )
-        if self.detector.roi is not None or self.detector.dead is not None:
-            raise ValueError(
-                "noise on a device: the region of interest and dead pixels are left "
-                "out on the processor; copy_to_host() the image first"
-            )
+    def _why_not_drawn(
+        self, generator: str, response: DetectorResponse | None
+    ) -> str | None:
+        from .images.on_device import why_not
+
+        return why_not(self.model, generator, _some_response(response))
+
+    def _drawn(
+        self,
+        image: DeviceImage,
+        seed: int,
+        adc_offset: float,
+        response: DetectorResponse | None,
+        frame: int,
+    ) -> Noise:
+        """Return a noise image that is drawn where the image is."""
+        with image.current():
+            drawn = self._pixels_of(image, seed, adc_offset, response, frame)
+            return drawn.to_host(image.shape)
+
+    def _pixels_of(
+        self,
+        image: DeviceImage,
+        seed: int,
+        adc_offset: float,
+        response: DetectorResponse | None,
+        frame: int,
+    ) -> Drawn:
+        from .images.on_device import pixels_on_device
+
+        missing = self.detector.missing
+        if response is None and self.detector.roi is not None:
+            outside = self._outside_roi
+            missing = outside if missing is None else missing | outside
+        return pixels_on_device(
+            image.flat,
+            image.shape,
+            seed,
+            _some_response(response),
+            adc_offset,
+            frame,
+            pixel_mm=self.detector.pixel_size_mm,
+            model=self.model,
+            panels=self._panel_slices,
+            missing=missing,
+        )
+
+    @property
+    def _outside_roi(self) -> np.ndarray:
+        xmin, xmax, ymin, ymax = self.detector.bounds
+        outside = np.ones(self.detector.shape, bool)
+        outside[ymin : ymax + 1, xmin : xmax + 1] = False
+        return outside
 
     def counts(
         self,
-        image: np.ndarray,
+        image: np.ndarray | DeviceImage,
         seed: int,
         frame: int = 0,
         response: DetectorResponse | None = None,
@@ -668,6 +722,10 @@ class Simulation(Experiment):
         from .images.counts import counts_image
         from .model.detector_response import DetectorResponse
 
+        if not isinstance(image, np.ndarray):
+            with image.current():
+                drawn = self._counted(image, seed, frame, response)
+                return drawn.to_host(image.shape).pixels
         counted = counts_image(
             self.detector.to_sheet(image),
             seed,
@@ -688,29 +746,27 @@ class Simulation(Experiment):
         frame: int = 0,
         response: DetectorResponse | None = None,
     ) -> DeviceImage:
-        """Return what `counts` does, of an image on a CUDA device; it stays there.
+        """Return what `counts` does, of an image on a CUDA device; it stays there."""
+        return image.made(lambda _: self._counted(image, seed, frame, response).pixels)
 
-        Raises
-        ------
-        ValueError
-            With dead pixels, which are left out on the processor.
-        """
+    def _counted(
+        self,
+        image: DeviceImage,
+        seed: int,
+        frame: int,
+        response: DetectorResponse | None,
+    ) -> Drawn:
         from .images.on_device import counts_on_device
 
-        if self.detector.dead is not None:
-            raise ValueError(
-                "counts on a device: dead pixels are left out on the processor; "
-                "copy_to_host() the image first"
-            )
-        return image.made(
-            lambda flat: counts_on_device(
-                flat,
-                image.shape,
-                seed,
-                frame,
-                _some_response(response),
-                pixel_mm=self.detector.pixel_size_mm,
-            )
+        return counts_on_device(
+            image.flat,
+            image.shape,
+            seed,
+            frame,
+            _some_response(response),
+            pixel_mm=self.detector.pixel_size_mm,
+            panels=self._panel_slices,
+            missing=self.detector.missing,
         )
 
     def preview(

@@ -5,12 +5,17 @@ NUMBA_ENABLE_CUDASIM=1 python cuda_frames.py RESULTS.npz
 """
 
 import dataclasses
+import os
 import sys
+import tempfile
 
+import cuda_runs
 import numpy as np
 
 from nbsim import DetectorResponse, Simulation, StructureFactors
 from nbsim.backends import device_image
+from nbsim.series.command import read_series
+from nbsim.series.exposure import expose
 
 SEED, FRAME = 2**33 + 7, 4
 PIXEL_MM = 0.1
@@ -22,6 +27,15 @@ RESPONSES = {
     "gauss_cut": DetectorResponse(psf="gauss", psf_fwhm_um=180, psf_radius_pixels=3),
     "fiber": DetectorResponse(psf="fiber", psf_fwhm_um=80, readout_adu=3, gain=1.7),
 }
+
+
+#: Responses that are tried with panels and in model c: transforms take long here.
+ON_PANELS = ("photons", "flicker", "electronics", "gauss")
+#: Rows and columns of two panels in the image of `expected`, and what lies beside.
+PANELS = (slice(0, 11), slice(0, 8)), (slice(1, 10), slice(9, 17))
+MISSING = np.ones((11, 17), bool)
+for _place in PANELS:
+    MISSING[_place] = False
 
 
 def expected():
@@ -41,20 +55,91 @@ def main(path):
 
     image = expected()
     shape = image.shape
-    results = {}
+    results, sums = {}, {}
     for name, response in RESPONSES.items():
         on = cuda.to_device(image.ravel())
         results[f"{name}_counts"] = on_device.counts_on_device(
             on, shape, SEED, FRAME, response, pixel_mm=PIXEL_MM
-        )
-        results[f"{name}_pixels"] = on_device.pixels_on_device(
+        ).pixels
+        drawn = on_device.pixels_on_device(
             on, shape, SEED, response, 40.0, FRAME, pixel_mm=PIXEL_MM
         )
+        results[f"{name}_pixels"] = drawn.pixels
+        sums[f"{name}_sums"] = np.array(drawn.to_host(shape)[1:])
         results[f"{name}_spread"] = on_device.spread_on_device(
             on, shape, response, PIXEL_MM
         )
+        if name not in ON_PANELS:
+            continue
+        results[f"{name}_panels"] = on_device.counts_on_device(
+            *(on, shape, SEED, FRAME, response),
+            pixel_mm=PIXEL_MM,
+            panels=PANELS,
+            missing=MISSING,
+        ).pixels
+        sums[f"{name}_model_c"] = model_c(on, shape, response)
     arrays = {k: v.copy_to_host().reshape(shape) for k, v in results.items()}
-    np.savez(path, **arrays, **stayed())
+    np.savez(path, **arrays, **sums, **stayed(), **series(), **command())
+
+
+def model_c(on, shape, response):
+    """Return what model c makes of an image with philox; empty: the processor's."""
+    from nbsim.images import on_device
+
+    if on_device.why_not("c", "philox", response):
+        return np.zeros(0)
+    drawn = on_device.pixels_on_device(
+        on, shape, SEED, response, 40.0, FRAME, pixel_mm=PIXEL_MM, model="c"
+    )
+    return drawn.pixels.copy_to_host()
+
+
+#: A series whose frames have background, point spread and calibration.
+SERIES = (
+    "-cell 70 80 90 75 85 95 -default_F 300 -N 5 -lambda 1 -distance 100 -pixel 2 "
+    "-detpixels 6 -oversample 1 -osc 1 -phisteps 2 -frames 3 -seed 4 -flux 1e8 "
+    "-background water 1 -psf gauss -psf_fwhm 3000 -calibration 0.05 -saturation 75"
+)
+#: One image of a command line, with backgrounds and electronics.
+COMMAND = (
+    "-cell 70 80 90 75 85 95 -default_F 300 -N 5 -lambda 1 -distance 100 -pixel 2 "
+    "-detpixels 6 -oversample 1 -seed 4 -flux 1e8 -background water 1 "
+    "-background air 20 -nopgm -intfile i.img -floatfile f.bin -noisefile "
+    "n.img -model physical -psf gauss -psf_fwhm 3000 -gain 1.7 -readout_noise 3"
+)
+
+
+def series():
+    """Return counts and photons of frames of a series, and what was asked for."""
+    frames = read_series(SERIES)
+    numbers = []
+    results = {}
+    for number in range(3):
+        with cuda_runs.counting() as counted:
+            shot = expose(frames, number, backend="cuda")
+            results[f"series {number}"] = shot.counts
+        numbers.append(list(counted.values()))
+        results[f"series {number}, photons"] = shot.photons
+    return {**results, "series, asked": np.array(numbers)}
+
+
+def command():
+    """Return the images of COMMAND, and how often something was copied down."""
+    from nbsim.command.main import main as run
+    from nbsim.formats.smv import read_smv
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        with cuda_runs.counting() as counted:
+            assert run([*COMMAND.split(), "-device", "cuda"]) == 0
+        photons = np.fromfile("f.bin", np.float32).reshape(6, 6)
+        pixels = read_smv("n.img").pixels
+        os.chdir("/")
+    return {
+        "command, photons": photons,
+        "command, pixels": pixels,
+        "command, asked": np.array(list(counted.values())),
+    }
 
 
 #: Lines of images that stay on the device. The second leaves its list inside the

@@ -20,13 +20,13 @@ from unittest import mock
 import numpy as np
 from golden_cases import CASES
 
-from nbsim import Simulation, StructureFactors
+from nbsim import Detector, Panel, Simulation, StructureFactors
 from nbsim.backends import cuda as render_cuda
 from nbsim.backends import cuda_device, cuda_memory, driver
 from nbsim.model.spectral import SpectralParts
 
 #: Pixels of a window, slow and fast.
-WINDOW = (3, 4)
+WINDOW = (2, 3)
 CELL = "-cell 70 80 90 75 85 95 -lambda 1 -distance 100 -pixel 2 -detpixels 20"
 PLACE = "-roi 4 8 11 13"
 LIST = StructureFactors(
@@ -137,6 +137,72 @@ def spectral(name: str) -> Simulation:
     return dataclasses.replace(simulation, beam=beam, structure_factors=factors)
 
 
+#: Command lines of two tilted panels, whether with a list of F, and how they are one
+#: image: side by side, stacked, apart with space between.
+PANELS = {
+    "beside": ("-default_F 30 -N 5 -oversample 1 -osc 1", False, ((0, 0), (0, 4))),
+    "stacked": ("-N 30 -oversample 2 -polar 0.9", True, ((0, 0), (3, 0))),
+    "physical apart": (
+        "-model physical -N 5 -oversample 1 -detector_thick 80 -detector_abs 90 "
+        "-thicksteps 2",
+        True,
+        ((1, 0), (5, 5)),
+    ),
+    "gauss": ("-N 4 -gauss_xtal -fudge 0.01 -oversample 1", True, ((0, 0), (0, 4))),
+    "running": (
+        "-default_F 30 -N 5 -oversample 1 -oversample_omega",
+        False,
+        ((0, 0), (3, 0)),
+    ),
+    "interpolated": ("-N 5 -oversample 1 -interpolate", True, ((0, 0), (3, 0))),
+}
+
+
+def panels(name: str) -> Simulation:
+    """Return the simulation of a case of PANELS; some pixels are masked."""
+    arguments, with_list, origins = PANELS[name]
+    F = "" if "-default_F" in arguments else "-default_F 7"
+    simulation = Simulation.from_args(f"{CELL} {F} {arguments}")
+    vectors = [
+        ((0.98, 0.0, 0.2), (0.02, -0.99, -0.1), (-4.0, 3.0, 60.0)),
+        ((0.97, 0.1, -0.2), (0.1, -0.99, 0.0), (2.0, 1.5, 63.0)),
+    ]
+    made = []
+    for number, (axes, origin) in enumerate(zip(vectors, origins)):
+        lengths = [float(np.linalg.norm(axis)) for axis in axes[:2]]
+        fast, slow = (tuple(x / n for x in a) for a, n in zip(axes, lengths))
+        made.append(Panel(f"p{number}", 3, 4, fast, slow, axes[2], origin))
+    given = simulation.detector
+    detector = Detector(
+        panels=tuple(made),
+        pixel_size_mm=2.0,
+        thick_um=given.thick_um,
+        thicksteps=given.thicksteps,
+        abs_um=given.abs_um,
+    )
+    mask = np.ones(detector.shape, np.uint8)
+    mask[1, 1:3] = 0
+    if name == "gauss":
+        detector = dataclasses.replace(detector, mask=mask)
+    factors = LIST if with_list else simulation.structure_factors
+    return dataclasses.replace(simulation, detector=detector, structure_factors=factors)
+
+
+def images_of_panels(name: str) -> dict[str, np.ndarray]:
+    """Return images of a case of PANELS, and what the device was asked for."""
+    simulation = panels(name)
+    simulation.setup
+    single = simulation.run(backend="cuda", precision="single", sheet=True).image
+    with counting() as counts:
+        image = simulation.run(backend="cuda", sheet=True).image
+    results = {f"panels {name}": image, f"panels {name} single": single}
+    results[f"panels {name} counts"] = np.array(list(counts.values()))
+    if name == "physical apart":
+        there = simulation.render(backend="cuda", sheet=True, on_device=True)
+        results["panels on device"] = there.copy_to_host()
+    return results
+
+
 def window(case) -> tuple[int, int, int, int]:
     """Return xmin, xmax, ymin, ymax of some pixels around the golden image's peak."""
     reference = case.reference
@@ -157,6 +223,14 @@ def twin(name: str) -> Simulation:
     if not with_list:
         return simulation
     return dataclasses.replace(simulation, structure_factors=LIST)
+
+
+def of_two_pixels(simulation: Simulation) -> Simulation:
+    """Return a twin that renders two of its pixels: many launches take long."""
+    xmin, _, ymin, _ = simulation.detector.roi
+    roi = (xmin + 1, xmin + 2, ymin, ymin)
+    detector = dataclasses.replace(simulation.detector, roi=roi)
+    return dataclasses.replace(simulation, detector=detector)
 
 
 class AtOnce(Executor):
@@ -247,6 +321,8 @@ def counting():
         yield counts
 
 
+#: Twins that are rendered as on a device that is slow in double precision, too.
+WHOLE = ("many_cells", "default_F", "gauss", "mosaic", "physical_dmin", "sensor")
 #: Lines of loops over stills, beside the one with many domains.
 LOOPS = ("default_F", "many_cells", "mosaic", "few_cells", "physical", "running")
 
@@ -299,24 +375,33 @@ def main(path: str) -> None:
     for name in SPECTRAL:
         results[f"spectral {name}"] = spectral(name).render(backend="cuda")
     for name in ("two_elements", "mosaic_spectrum", "round_physical"):
-        image = on_backend(spectral(name), short_launches(1))
-        results[f"spectral {name}, short"] = image
-    mosaic = twin("mosaic")
+        few = of_two_pixels(spectral(name))
+        results[f"spectral {name}, short"] = on_backend(few, short_launches(1))
+        results[f"spectral {name}, few"] = on_backend(few)
+    mosaic = of_two_pixels(twin("mosaic"))
     results["whole"] = on_backend(mosaic)
     for evaluations in (1, 200, 1000):
         results[f"launches of {evaluations}"] = on_backend(
             mosaic, short_launches(evaluations)
         )
+    physical = of_two_pixels(twin("physical_dmin"))
+    results["physical, whole"] = on_backend(physical)
     for evaluations in (1, 200):
         results[f"physical, launches of {evaluations}"] = on_backend(
-            twin("physical_dmin"), short_launches(evaluations)
+            physical, short_launches(evaluations)
         )
     results["running, launches of 1"] = on_backend(twin("running"), short_launches(1))
     results["little memory"] = on_backend(mosaic, little_memory)
     results["many parts"] = on_backend(mosaic, many_parts)
     results["three devices"] = on_backend(mosaic, indices=(0, 0, 0))
+    for name in PANELS:
+        results.update(images_of_panels(name))
     for name in LOOPS:
         results.update(counts_of_a_loop(name))
+    for name in WHOLE:
+        with mock.patch.object(cuda_device, "doubles_are_slow", lambda cuda: True):
+            image = twin(name).run(backend="cuda", precision="single").image
+        results[f"whole numbers {name}"] = image
     results["interrupted"] = np.array(interrupted())
     np.savez(path, **results)
 

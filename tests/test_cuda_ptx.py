@@ -77,10 +77,16 @@ def frame_kernels():
     yield noise.calibration, (0.1, word, word, word, double)
     yield noise.as_single, (counts, single)
     yield noise.count_photons, (
-        *(single, double, 1.0, *counter, words, words, 1.0, counts),
+        *(single, double, 1.0, *counter, words, words, 1.0, counts, words),
     )
     for kind in (np.uint16, np.uint32):
-        yield noise.digitise, (counts, (1.0,) * 6, *counter, np.zeros(4, kind))
+        out = np.zeros(4, kind)
+        yield noise.digitise, (counts, (1.0,) * 6, *counter, out, words)
+    places = np.zeros(4, np.int32)
+    for image in (words, counts, np.zeros(4, np.uint16)):
+        yield noise.erase, (places, image)
+    yield noise.cut, (single, 2, 0, 2, single)
+    yield noise.paste, (single, single, 2, 0, 2)
     yield spread.along_fast, (single, double, 2, double)
     yield spread.along_slow, (double, double, 2, 2, single)
     yield spread.widen, (single, 2, 2, 2, waves)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The CUDA kernels and their driver in numba's CUDA simulator: logic, not typing."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import cuda_runs
 import naive
 import numpy as np
 import pytest
-from geometry_texts import FLAT, experiment, panel, turn
 from golden_cases import CASES, NAMES
 
 from nbsim.tools.image_difference import image_difference
@@ -139,6 +137,14 @@ def test_double_precision_in_place_of_single_is_said(name, simulated):
         )
 
 
+@pytest.mark.parametrize("name", cuda_runs.WHOLE)
+def test_indices_of_whole_numbers(name, simulated):
+    image = simulated[f"whole numbers {name}"]
+    expected = cuda_runs.twin(name).run(backend="cpu").image
+    check_images(image, expected, SINGLE_PEAK, SINGLE_RELATIVE)
+    assert not np.array_equal(image, simulated[f"twin {name} double"])
+
+
 def test_command_says_that_a_device_renders_in_double_precision(tmp_path):
     line = (
         "-cell 70 80 90 90 90 90 -default_F 9 -N 5 -round_xtal -detpixels 4 -oversample"
@@ -156,30 +162,30 @@ def test_command_says_that_a_device_renders_in_double_precision(tmp_path):
     assert said in ran.stderr
 
 
-@pytest.mark.parametrize("model", ["c", "physical"])
-def test_tilted_panels(model, tmp_path):
-    tilted = turn((0, 1, 0), 12.0) @ FLAT, turn((1, 1, 0), -8.0) @ FLAT
-    panels = [
-        panel(tilted[0], (-15.0, 12.0, -60.0), (6, 5), 2.0),
-        panel(tilted[1], (4.0, -3.0, -62.0), (6, 5), 2.0),
-    ]
-    (tmp_path / "two.expt").write_text(json.dumps(experiment(panels)))
-    line = "-expt two.expt -default_F 100 -N 5 -oversample 1 -floatfile image.bin"
-    images = []
-    for device in ("cuda", "cpu"):
-        words = f"{line} -nopgm -model {model} -device {device}".split()
-        ran = subprocess.run(
-            [sys.executable, "-m", "nbsim", *words],
-            cwd=tmp_path,
-            env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
-            capture_output=True,
-            text=True,
-        )
-        assert f"rendered on {device}" in ran.stdout, ran.stderr
-        images.append(np.fromfile(tmp_path / "image.bin", np.float32).reshape(2, 5, 6))
-    ours, expected = images
-    assert expected[0].any() and not np.allclose(expected[0], expected[1])
-    check_images(ours, expected, TWIN_PEAK, TWIN_RELATIVE)
+@pytest.mark.parametrize("name", cuda_runs.PANELS)
+def test_panels_are_one_launch_and_one_copy(name, simulated):
+    simulation = cuda_runs.panels(name)
+    expected = simulation.run(backend="cpu", sheet=True).image
+    for number, (rows, columns) in enumerate(simulation.detector.sheet.slices):
+        assert expected[rows, columns].max() > 0.0, number
+    image = simulated[f"panels {name}"]
+    check_images(image, expected, TWIN_PEAK, TWIN_RELATIVE)
+    single = simulated[f"panels {name} single"]
+    check_images(single, expected, SINGLE_PEAK, SINGLE_RELATIVE)
+    # Space between panels, and what a mask leaves out, stays dark.
+    dark = ~simulation.rendered
+    if simulation.detector.missing is not None:
+        dark |= simulation.detector.missing
+    assert not image[dark].any()
+    counts = dict(zip(cuda_runs.COUNTED, simulated[f"panels {name} counts"].tolist()))
+    # What ends interpolation ends it on one panel: these are rendered one by one.
+    if name == "interpolated":
+        assert counts["launches"] == counts["down"] >= 2
+    else:
+        assert (counts["launches"], counts["down"]) == (1, 1)
+    if name == "physical apart":
+        there = simulated["panels on device"]
+        np.testing.assert_array_equal(there, image)
 
 
 def test_some_twin_falls_out_of_the_list_inside_its_window(simulated):
@@ -201,6 +207,7 @@ def test_some_twin_falls_out_of_the_list_inside_its_window(simulated):
 def test_how_the_work_is_cut_makes_no_difference(name, simulated):
     # Sums are added in another order: the last digit of float32 may differ.
     np.testing.assert_allclose(simulated[name], simulated["whole"], rtol=1.2e-7)
+    assert np.count_nonzero(simulated["whole"]) == 2
 
 
 @pytest.mark.parametrize("evaluations", [1, 200])
@@ -208,7 +215,7 @@ def test_weighted_rays_bear_short_launches(evaluations, simulated):
     # The background of a ray is added once, however its orientations are cut.
     np.testing.assert_allclose(
         simulated[f"physical, launches of {evaluations}"],
-        simulated["twin physical_dmin double"],
+        simulated["physical, whole"],
         rtol=1.2e-7,
     )
 
@@ -231,9 +238,9 @@ def test_spectrum(name, simulated):
     check_images(whole.render(backend="cpu"), expected, 1e-6, 1e-5)
     # Short launches add up the same.
     if f"spectral {name}, short" in simulated:
-        np.testing.assert_allclose(
-            simulated[f"spectral {name}, short"], image, rtol=1.2e-7
-        )
+        short, few = (simulated[f"spectral {name}, {n}"] for n in ("short", "few"))
+        np.testing.assert_allclose(short, few, rtol=1.2e-7)
+        assert np.count_nonzero(few) == 2 and (few[few > 0] == image[few > 0]).all()
 
 
 @pytest.mark.parametrize("name", cuda_runs.LOOPS)

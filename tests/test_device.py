@@ -98,8 +98,8 @@ def test_auto_needs_a_large_job_and_a_device(not_started, monkeypatch):
     problems = iter([None, "broken"])
     monkeypatch.setattr(device, "cuda_problem", lambda: next(problems))
     # An H100 by its published figures: 132 processors, 1.98 GHz.
-    card = rates.CardRates(132, 1.98e9, (9, 0)).evaluations_per_second
-    monkeypatch.setattr(device, "_speed", lambda index: card)
+    card = rates.CardRates(132, 1.98e9, (9, 0)).evaluations_per_second()
+    monkeypatch.setattr(device, "_speed", lambda index, precision: card)
     auto = device.Request("auto")
     assert device.choose(auto, 1e6).indices == ()
     choice = device.choose(auto, 1e12, 1e6)
@@ -120,9 +120,9 @@ def test_auto_looks_for_no_device_when_the_processor_is_done_sooner(
 def test_auto_keeps_to_the_processor_beside_a_slow_card(not_started, monkeypatch):
     monkeypatch.setattr(device, "cuda_problem", lambda: None)
     # 20 processors with two lanes each: 3.4e8 evaluations in a second.
-    card = rates.CardRates(20, 1.7e9, (7, 5)).evaluations_per_second
+    card = rates.CardRates(20, 1.7e9, (7, 5)).evaluations_per_second()
     assert card == pytest.approx(3.4e8)
-    monkeypatch.setattr(device, "_speed", lambda index: card)
+    monkeypatch.setattr(device, "_speed", lambda index, precision: card)
     assert device.choose(device.Request("auto"), 1e11, processor_s=60.0).indices == ()
     # It is the faster one of a job for which the processor needs more.
     assert device.choose(device.Request("auto"), 1e11, processor_s=600.0).indices
@@ -134,6 +134,67 @@ def test_device_seconds():
     assert seconds == pytest.approx(1.0 + 1e-3 + 4e-3 + 2.0)
     assert rates.seconds_on_device(0.0, 0.0, 1.0, started=True) == 1e-3
     assert rates.seconds_on_processor(1e10, 4) == 5.0
+    assert rates.seconds_on_processor(1e10, 4, "single") == 2.5
+    # A series starts once, and has each image's fixed time.
+    seconds = rates.seconds_on_device(2e10, 6e6, 1e10, started=False, images=50)
+    assert seconds == pytest.approx(1.0 + 5e-2 + 4e-3 + 2.0)
+
+
+@pytest.mark.parametrize(
+    "processors, clock_Hz, capability, precision, expected",
+    [
+        # Half the peak: lanes of a multiprocessor over instructions of an evaluation.
+        (132, 1.98e9, (9, 0), "double", 0.5 * 132 * 1.98e9 * 64 / 100),
+        (108, 1.41e9, (8, 0), "double", 0.5 * 108 * 1.41e9 * 32 / 100),
+        (128, 2.52e9, (8, 9), "double", 0.5 * 128 * 2.52e9 * 2 / 100),
+        (128, 2.52e9, (8, 9), "single", 0.5 * 128 * 2.52e9 * 128 / 150),
+        (132, 1.98e9, (9, 0), "single", 0.5 * 132 * 1.98e9 * 128 / 150),
+    ],
+)
+def test_speed_of_a_card(processors, clock_Hz, capability, precision, expected):
+    card = rates.CardRates(processors, clock_Hz, capability)
+    assert card.evaluations_per_second(precision) == pytest.approx(expected)
+
+
+#: 1024 x 1024 pixels, 200 domains: 2.1e8 evaluations, a fraction of a second.
+STILL = (
+    "-cell 70 80 90 90 90 90 -default_F 100 -N 50 -detpixels 1024 -distance 100 "
+    "-oversample 1 -mosaic 1 -mosaic_domains 200 -threads 1"
+)
+
+
+@pytest.mark.parametrize(
+    "more, where, why",
+    [
+        ("", "cpu", "starting CUDA takes about 1 s"),
+        ("-frames 100 -nxfile a.h5", "cuda:0", "it takes longer"),
+        ("-oversample 8", "cuda:0", "it takes longer"),
+        ("-oversample 8 -device cpu", "cpu", "-device says so"),
+        ("-device cuda", "cuda:0", "-device says so"),
+    ],
+)
+def test_show_devices_prints_the_choice_for_a_line(
+    more, where, why, not_started, monkeypatch, capsys
+):
+    card = rates.CardRates(132, 1.98e9, (9, 0))
+    facts = device.DeviceFacts(0, "H100", (9, 0), 79e9, 80e9)
+    monkeypatch.setattr(device, "cuda_problem", lambda: None)
+    monkeypatch.setattr(device, "cuda_devices", lambda: [facts])
+    monkeypatch.setattr(device, "_gpus", lambda: [None])
+    monkeypatch.setattr(
+        device, "_speed", lambda index, kind: card.evaluations_per_second(kind)
+    )
+    assert cli.main([*STILL.split(), *more.split(), "-show_devices"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("cuda:0  H100, compute capability 9.0")
+    assert said[1] == f"would be rendered on {where}"
+    assert said[-1].endswith(why)
+    seconds = dict(line.strip().split(": about ") for line in said[2:-1])
+    if where == "cuda:0" and "-device" not in more:
+        processor, card_s = (float(text.split()[0]) for text in seconds.values())
+        assert card_s < processor
+        times = 100 if "frames" in more else 64
+        assert processor == pytest.approx(times * 2.1e8 / 5e8, rel=0.01)
 
 
 def test_show_devices_says_where_a_line_would_be_rendered(monkeypatch, capsys):

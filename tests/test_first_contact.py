@@ -4,11 +4,15 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from nbsim.backends import device
+from nbsim.tools.benchmark.first_contact import __main__ as kit
 from nbsim.tools.benchmark.first_contact.record import (
     Deadline,
     Step,
@@ -19,6 +23,7 @@ from nbsim.tools.benchmark.first_contact.record import (
 SOURCE = pathlib.Path(__file__).resolve().parents[1]
 STEPS = [
     *("facts", "kernels", "golden, double", "golden, single", "twins", "same bytes"),
+    *("last block", "whole numbers", "frames"),
     *("Ctrl-C", "failures", "launch split", "peaks", "workloads", "predictions"),
     "port",
 ]
@@ -31,7 +36,7 @@ def contact(tmp_path_factory):
     ran = subprocess.run(
         [
             *(sys.executable, "-W", "ignore", "-m"),
-            *("nbsim.tools.benchmark.first_contact", "--seconds", "15"),
+            *("nbsim.tools.benchmark.first_contact", "--seconds", "5"),
             *("--out", str(folder / "new"), "--source", str(SOURCE)),
         ],
         cwd=folder,
@@ -116,3 +121,105 @@ def test_without_a_device_it_says_so(tmp_path):
     )
     assert ran.returncode == 1
     assert ran.stderr.startswith("no CUDA device can be used")
+
+
+@pytest.fixture
+def some_steps(monkeypatch):
+    """The kit with steps of our own, on a device that is made up."""
+    chosen = []
+    facts = device.DeviceFacts(0, "a card", (9, 0), 1e9, 1e9)
+    monkeypatch.setattr(device, "cuda_devices", lambda: [facts])
+    monkeypatch.setattr(kit, "steps", lambda options, name: chosen)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    return chosen
+
+
+def good(deadline):
+    yield "a | b", float("nan"), True
+    yield "number", np.float32(0.5), True
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5", "nan", "inf", "soon"])
+def test_odd_times_are_refused(seconds, some_steps, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        kit.main(["--seconds", seconds, "--out", str(tmp_path / "new")])
+    assert ended.value.code == 2
+    assert "--seconds" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("seconds", ["1e-9", "1e9"])
+def test_any_time_leaves_both_files(seconds, some_steps, tmp_path):
+    some_steps.append(Step("facts, all", 1, good))
+    assert kit.main(["--seconds", seconds, "--out", str(tmp_path)]) == 0
+    content = json.loads((tmp_path / "first_contact.json").read_text())
+    status = "ok" if seconds == "1e9" else "not run"
+    assert [step["status"] for step in content["steps"]] == [status]
+    page = (tmp_path / "first_contact.md").read_text()
+    assert f"| facts, all | {status} |" in page
+    # Text does not end a cell of a table, and JSON knows no nan.
+    assert ("| a \\| b | nan | ok |" in page) == (status == "ok")
+    assert "NaN" not in (tmp_path / "first_contact.json").read_text()
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, RuntimeError("lost\nfor good")])
+def test_what_was_found_before_the_end_is_kept(stopped, some_steps, tmp_path):
+    def ending(deadline):
+        yield "before", 1, True
+        raise stopped
+
+    some_steps += [
+        Step("good", 1, good),
+        Step("ending", 1, ending),
+        Step("after", 1, good),
+    ]
+    status = kit.main(["--out", str(tmp_path)])
+    content = json.loads((tmp_path / "first_contact.json").read_text())
+    found = [step["status"] for step in content["steps"]]
+    if stopped is KeyboardInterrupt:
+        assert (status, found) == (130, ["ok", "interrupted", "not run"])
+    else:
+        assert (status, found) == (3, ["ok", "failed", "ok"])
+    assert content["steps"][1]["rows"] == [
+        {"what": "before", "value": 1, "right": True}
+    ]
+    page = (tmp_path / "first_contact.md").read_text()
+    assert f"| ending | {found[1]} |" in page and f"| after | {found[2]} |" in page
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_any_step(
+    some_steps, tmp_path, capsys
+):
+    some_steps.append(Step("never", 1, lambda deadline: 1 / 0))
+    (tmp_path / "file").write_text("")
+    for out in ("file", "file/below"):
+        assert kit.main(["--out", str(tmp_path / out)]) == 1
+        assert "nothing can be written to" in capsys.readouterr().err
+
+
+def test_what_cannot_be_written_later_is_printed(
+    some_steps, tmp_path, capsys, monkeypatch
+):
+    def full(deadline):
+        monkeypatch.setattr(kit, "write_report", fail)
+        yield "found", 1, True
+
+    def fail(*_):
+        raise OSError("no space left")
+
+    some_steps.append(Step("last", 1, full))
+    assert kit.main(["--out", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "no space left" in said.err
+    assert json.loads(said.out)["steps"][0]["rows"][0]["what"] == "found"
+
+
+def test_steps_are_chosen_by_names_with_commas(some_steps, tmp_path, capsys):
+    some_steps += [Step(name, 1, good) for name in ("a", "a, b", "c")]
+    assert kit.main(["--only", "c,a, b", "--out", str(tmp_path)]) == 0
+    content = json.loads((tmp_path / "first_contact.json").read_text())
+    assert [step["name"] for step in content["steps"]] == ["a, b", "c"]
+    with pytest.raises(SystemExit):
+        kit.main(["--only", "c,x", "--out", str(tmp_path)])
+    assert "--only x: expected a, a, b, c" in capsys.readouterr().err

@@ -2,12 +2,15 @@
 """Single precision from fixed-point indices, against the float64 formulas."""
 
 import math
+from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbsim.backends.cuda_arguments import split_cells
 from nbsim.kernels import fixed_point
 from nbsim.kernels.reference import lattice
 from nbsim.tools.tolerances import FIXED_INDEX, SINGLE_ENVELOPE
@@ -20,6 +23,45 @@ def distance_of(h):
     """Return the fixed-point distance of an index from its whole number."""
     bits = fixed_point.fixed_index(h, 0.0, 0.0, (1.0, 0.0, 0.0))
     return fixed_point.fixed_distance(bits), fixed_point.fixed_whole(bits)
+
+
+def distance_from_parts(cell, scattering):
+    """Return the same of an index that is formed from whole numbers."""
+    job = SimpleNamespace(
+        xtal=SimpleNamespace(cell_vectors=np.array(cell).reshape(1, 1, 3)),
+        beam=SimpleNamespace(wavelength=np.array([1.8 / np.linalg.norm(scattering)])),
+    )
+    (x, y, z), splitting = split_cells(job)
+    high, low = zip(
+        *(
+            fixed_point.in_parts(fixed_point.in_units(s, splitting.scale))
+            for s in scattering
+        )
+    )
+    bits = fixed_point.index_of_parts(x, y, z, high, low, splitting.shift)
+    return fixed_point.fixed_distance(bits), fixed_point.whole_of_parts(bits)
+
+
+COMPONENT = st.floats(-0.5, 0.5)
+
+
+@given(
+    direction=st.tuples(COMPONENT, COMPONENT, COMPONENT),
+    toward=st.tuples(COMPONENT, COMPONENT, COMPONENT),
+    length_A=st.floats(2.0, 2000.0),
+    resolution_A=st.floats(0.5, 50.0),
+)
+def test_index_of_whole_numbers(direction, toward, length_A, resolution_A):
+    cell = np.array(direction) + [0.6, 0.0, 0.0]
+    cell *= length_A * 1e-10 / np.linalg.norm(cell)
+    scattering = np.array(toward) + [0.0, 0.6, 0.0]
+    scattering *= 1e10 / resolution_A / np.linalg.norm(scattering)
+    distance, whole = distance_from_parts(cell, scattering.tolist())
+    exact = sum(Fraction(a) * Fraction(s) for a, s in zip(cell, scattering))
+    error = whole + Fraction(int(distance), 2**32) - exact
+    # Half of the last bit, and that it is set; nothing from what was split.
+    assert abs(error - round(error)) <= Fraction(1001, 1000) / 2**32
+    assert abs(whole - exact) <= Fraction(1, 2) + Fraction(2, 2**32)
 
 
 def square_single(dh, dk, dl, N):

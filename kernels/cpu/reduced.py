@@ -30,6 +30,18 @@ def round_even(x):
 
 
 @lanes_inline
+def quotient(x, y):
+    """Return x / y; CUDA has its own."""
+    return x / y
+
+
+@lanes_inline
+def root(x):
+    """Return the square root; CUDA has its own."""
+    return math.sqrt(x)
+
+
+@lanes_inline
 def sin_pi(x):
     """Return sin(pi x) for |x| <= 1/2."""
     z = x * x
@@ -91,7 +103,7 @@ def square_any(dh, dk, dl, shape):
     rk -= round_even(rk)
     rl -= round_even(rl)
     top = sin_pi(rh) * sin_pi(rk) * sin_pi(rl)
-    ratio = top / (sin_pi(dh) * sin_pi(dk) * sin_pi(dl))
+    ratio = quotient(top, sin_pi(dh) * sin_pi(dk) * sin_pi(dl))
     return ratio * ratio
 
 
@@ -176,12 +188,12 @@ def round_distance(dh, dk, dl, shape):
 @lanes_inline
 def round_at(q, shape):
     """Sphere: sinc3(pi sqrt(fudge) |N d|)^2; a series near the middle."""
-    x = math.sqrt(q)
+    x = root(q)
     r = x - round_even(x)
     # sin and cos of pi x and of the reduced r differ by the same sign.
     top = sin_pi(r) - (math.pi * x) * cos_pi(r)
     z = q * (math.pi * math.pi)
-    closed = 9.0 * (top * top) / (z * z * z)
+    closed = quotient(9.0 * (top * top), z * z * z)
     series = 1.0 / 1330560.0 * z - 1.0 / 15120.0
     series = (series * z + 1.0 / 280.0) * z - 0.1
     series = series * z + 1.0

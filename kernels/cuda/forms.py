@@ -12,8 +12,11 @@ import math
 import types
 
 import numpy as np
-from numba import config, cuda, float64
+from llvmlite import ir
+from numba import config, cuda, float64, int32, int64
+from numba.extending import intrinsic
 
+from .. import fixed_point
 from ..cpu import lanes_cubic, reduced
 from ..jit import scalar
 from ..rank import pixel_of_rank
@@ -25,6 +28,9 @@ from ..reference.structure_factor import (
     interpolated_F,
     nearest_F,
 )
+from . import straight
+
+WHOLE_WARP = 0xFFFFFFFF
 
 
 def _configure():
@@ -39,16 +45,22 @@ def _configure():
 _configure()
 
 
-def ieee(function):
-    """Return a function of `reduced`, and what it calls, without fastmath."""
+def ieee(function, others=None):
+    """Return a function of `reduced`, and what it calls, without fastmath.
+
+    `others` are called by their names instead.
+    """
+    others = others or {}
     plain = getattr(function, "py_func", None)
     if plain is None:  # numba is switched off, or there is nothing to compile
         return function
     names = dict(plain.__globals__)
     for name in plain.__code__.co_names:
         called = names.get(name)
-        if getattr(called, "targetoptions", {}).get("fastmath"):
-            names[name] = ieee(called)
+        if name in others:
+            names[name] = others[name]
+        elif getattr(called, "targetoptions", {}).get("fastmath"):
+            names[name] = ieee(called, others)
     return scalar(types.FunctionType(plain.__code__, names, plain.__name__))
 
 
@@ -70,6 +82,63 @@ def on_device(function):
     return cuda.jit(device=True)(getattr(function, "py_func", function))
 
 
+def _in_assembler(text, constraints, result, *operands):
+    """Return a function of numbers that is one instruction.
+
+    LLVM widens whole numbers that are the same in every turn of a loop before the loop,
+    and then multiplies 64 bits by 64, which takes four.
+    """
+    kinds = {
+        int32: ir.IntType(32),
+        int64: ir.IntType(64),
+        float64: ir.DoubleType(),
+    }
+
+    def codegen(context, builder, signature, arguments):
+        given = [kinds[operand] for operand in operands]
+        called = ir.FunctionType(kinds[result], given)
+        return builder.call(ir.InlineAsm(called, text, constraints), arguments)
+
+    signature = result(*operands)
+    if len(operands) == 1:
+
+        @intrinsic
+        def of_one(typingctx, x):
+            return signature, codegen
+
+        return of_one
+
+    @intrinsic
+    def of_three(typingctx, x, y, z):
+        return signature, codegen
+
+    return of_three
+
+
+def _straight():
+    """Return what replaces division and root in spots; nothing in the simulator."""
+    if config.ENABLE_CUDASIM:
+        return {}
+    instructions = {
+        "fma": _in_assembler("fma.rn.f64 $0, $1, $2, $3;", "=d,d,d,d", *[float64] * 4),
+        "estimate": _in_assembler(
+            "rcp.approx.ftz.f64 $0, $1;", "=d,d", float64, float64
+        ),
+        "estimate_root": _in_assembler(
+            "rsqrt.approx.ftz.f64 $0, $1;", "=d,d", float64, float64
+        ),
+    }
+    return {
+        plain.__name__: cuda.jit(device=True)(
+            types.FunctionType(plain.__code__, instructions, plain.__name__)
+        )
+        for plain in (straight.quotient, straight.root)
+    }
+
+
+STRAIGHT = _straight()
+
+
 place_of_rank = on_device(pixel_of_rank)
 nearest_F_on_device = on_device(nearest_F)
 interpolated_F_on_device = on_device(interpolated_F)
@@ -78,8 +147,8 @@ polarization_of_ray = on_device(ray_polarization)
 sin_pi = ieee(reduced.sin_pi)
 cos_pi = ieee(reduced.cos_pi)
 round_even = ieee(reduced.round_even)
-square_any = ieee(reduced.square_any)
-round_spot = ieee(reduced.round_spot)
+square_any = ieee(reduced.square_any, STRAIGHT)
+round_spot = ieee(reduced.round_spot, STRAIGHT)
 gauss = ieee(reduced.gauss)
 tophat = ieee(reduced.tophat)
 distance_sqr = ieee(reduced.distance_sqr)
@@ -99,6 +168,42 @@ def _quotient_on_device(x, y):
 #: x / y of float32 to two units in the last place: a correctly rounded division
 #: takes ten instructions. The simulator has no libdevice.
 quotient = _quotient_on_processor if config.ENABLE_CUDASIM else _quotient_on_device
+
+
+def _index_of_parts():
+    """Return `index_of_parts` for the device; the simulator has no assembler."""
+    if config.ENABLE_CUDASIM:
+        return fixed_point.index_of_parts
+    instructions = {
+        "multiply_add": _in_assembler(
+            "mad.wide.s32 $0, $1, $2, $3;", "=l,r,r,l", int64, int32, int32, int64
+        ),
+        "multiply_high": _in_assembler(
+            "mad.hi.s32 $0, $1, $2, $3;", "=r,r,r,r", int32, int32, int32, int32
+        ),
+    }
+    return calling(fixed_point.index_of_parts, instructions)
+
+
+index_of_parts = _index_of_parts()
+
+
+@scalar
+def _split_on_processor(x, scale):
+    return fixed_point.in_parts(fixed_point.in_units(x, scale))
+
+
+@cuda.jit(device=True)
+def _split_on_device(x, scale):
+    both = fixed_point.in_units(x, scale)
+    # Handed to itself: what comes from a thread cannot be worked out again, in float64
+    # and in every turn of a loop, as ptxas would do to save registers.
+    held = cuda.shfl_sync(WHOLE_WARP, both, cuda.laneid)
+    return fixed_point.in_parts(held)
+
+
+#: A component of the scattering vector in two parts. All threads of a warp take part.
+split = _split_on_processor if config.ENABLE_CUDASIM else _split_on_device
 
 
 @scalar

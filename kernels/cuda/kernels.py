@@ -14,7 +14,7 @@ Importing this module imports numba's CUDA target, but needs no device.
 import functools
 
 import numpy as np
-from numba import cuda, float64, int32
+from numba import cuda, float64, int32, int64
 
 from ..dispatcher_cache import kept
 from ..fixed_point import (
@@ -23,6 +23,7 @@ from ..fixed_point import (
     fixed_whole,
     gauss_single,
     square_parts,
+    whole_of_parts,
 )
 from ..reference.detector import absorbed_fraction, layer_depth, solid_angle
 from ..reference.lattice import lattice_factor, round_index
@@ -52,7 +53,9 @@ any_finish = rays.endings(True)
 
 @kept
 @cuda.jit
-def add_terms_in_order(work, interpolate, job, pixels, ending, sums, values, fell_out):
+def add_terms_in_order(
+    work, interpolate, job, pixels, panels, ending, sums, values, fell_out
+):
     """Add terms with every option, one after the other in C's order.
 
     Parameters
@@ -63,6 +66,7 @@ def add_terms_in_order(work, interpolate, job, pixels, ending, sums, values, fel
     job : Job
         Vectors as tuples, tables in device memory.
     pixels : Pixels
+    panels : PanelTables
     ending : Ending
     sums
         (1, ranks of this block of rows) float64; continued, not used where the first
@@ -76,10 +80,16 @@ def add_terms_in_order(work, interpolate, job, pixels, ending, sums, values, fel
     rank = work.start + cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
     if rank >= work.stop:
         return
+    fpixel, spixel = forms.place_of_rank(rank, pixels, job.det.fpixels)
+    place = rank - work.sums_start
+    written = spixel * ending.width + fpixel if ending.width > 0 else place
+    if panels.places.shape[0] > 0:
+        panel = rays.panel_of_rank(rank, panels.places)
+        spixel -= panels.places[panel, 1]
+        fpixel -= panels.places[panel, 2]
+        job = rays.job_on_panel(job, panel, panels.numbers)
     det, beam, xtal, hkl, sampling = job
     sources = beam.wavelength.shape[0]
-    fpixel, spixel = forms.place_of_rank(rank, pixels, det.fpixels)
-    place = rank - work.sums_start
     I = ending.begin
     if not work.first:
         I = sums[0, place]
@@ -144,24 +154,35 @@ def add_terms_in_order(work, interpolate, job, pixels, ending, sums, values, fel
         if sampling.per_ray:
             I = rays_before + weight * I
     if work.last:
-        any_finish(rank, work.sums_start, fpixel, spixel, I, job, ending, values)
+        any_finish(written, fpixel, spixel, I, job, ending, values)
     else:
         sums[0, place] = I
 
 
 @functools.cache
-def add_terms_kernel(form, lookup, per_ray=False, parts=0, curved=False):
+def add_terms_kernel(
+    form,
+    lookup,
+    per_ray=False,
+    parts=0,
+    curved=False,
+    several=False,
+    whole=False,
+):
     """Return the kernel for one shape and precision, and one source of F_cell.
 
     With `per_ray` (model physical) the sum of a ray, and its background, get the
     weight of the ray. Without the -oversample_ flags the order of the terms does not
     matter, so that the orientations can be dealt out in stages and parts; the block
     that is the last to finish adds up the parts, always in the same order. Only with
-    `curved` the detector may be so. The arguments of the kernel are those of
+    `curved` the detector may be so, and only with `several` it may have panels, whose
+    vectors then fill a thread's registers. The arguments of the kernel are those of
     `add_terms_in_order`, and
 
     flat_cells
-        (orientations * 9,) rotated cells.
+        (orientations * 9,) rotated cells, m; with `whole`, where indices are formed
+        from whole numbers, int64 (`fixed_point.index_of_parts`).
+    splitting : InParts
     spot
         The shape's numbers.
     box
@@ -174,6 +195,7 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0, curved=False):
     """
     single = form in SINGLE
     zero = np.float32(0.0) if single else 0.0
+    kind = int64 if whole else float64
     # Both neighbours of a half give a parallelepiped the same F_latt^2.
     nearest = lookup in (NEAREST, TRICUBIC_ELSE_NEAREST, SPECTRAL)
     halves_down = nearest or form not in (SQUARE_ANY, SQUARE_FEW)
@@ -187,7 +209,9 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0, curved=False):
         work,
         job,
         pixels,
+        panels,
         flat_cells,
+        splitting,
         spot,
         box,
         table,
@@ -197,21 +221,31 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0, curved=False):
         values,
         fell_out,
     ):
-        cells = cuda.shared.array((STAGE, 9), float64)
+        cells = cuda.shared.array((STAGE, 9), kind)
         before = cuda.shared.array(1, int32)
         own = work.start + cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         # Threads past the end do the last pixel's work, to reach every barrier.
         rank = min(own, work.stop - 1)
+        fpixel, spixel = forms.place_of_rank(rank, pixels, job.det.fpixels)
+        column = rank - work.sums_start
+        written = spixel * ending.width + fpixel if ending.width > 0 else column
+        if several:
+            panel = rays.panel_of_rank(rank, panels.places)
+            spixel -= panels.places[panel, 1]
+            fpixel -= panels.places[panel, 2]
+            job = rays.job_on_panel(job, panel, panels.numbers)
         det, beam, _, hkl, sampling = job
         sources = beam.wavelength.shape[0]
-        fpixel, spixel = forms.place_of_rank(rank, pixels, det.fpixels)
-        low = work.orientation_start + cuda.blockIdx.y * work.orientations_per_part
-        high = min(low + work.orientations_per_part, work.orientation_stop)
+        begin = work.orientation_start + cuda.blockIdx.y * work.orientations_per_part
+        # 32 bits: how many are left is worked out anew in every turn.
+        low = np.int32(begin)
+        high = np.int32(min(begin + work.orientations_per_part, work.orientation_stop))
         total = 0.0
         while low < high:
-            count = np.int32(min(STAGE, high - low))
+            count = min(np.int32(STAGE), np.int32(high - low))
             for element in range(cuda.threadIdx.x, count * 9, cuda.blockDim.x):
-                cells[element // 9, element % 9] = flat_cells[low * 9 + element]
+                place = np.int64(low) * 9 + element
+                cells[element // 9, element % 9] = flat_cells[place]
             cuda.syncthreads()
             ray = work.ray_start
             while ray < work.ray_stop:
@@ -228,6 +262,11 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0, curved=False):
                     scattering = scattering_vector(
                         diffracted, incident, beam.wavelength[source]
                     )
+                    if whole:
+                        x_high, x_low = forms.split(scattering[0], splitting.scale)
+                        y_high, y_low = forms.split(scattering[1], splitting.scale)
+                        z_high, z_low = forms.split(scattering[2], splitting.scale)
+                        first, rest = (x_high, y_high, z_high), (x_low, y_low, z_low)
                     if per_ray:
                         polar = forms.polarization_of_ray(diffracted, incident, beam)
                         weight = ray_weight(
@@ -249,7 +288,23 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0, curved=False):
                         b = (cells[row, 3], cells[row, 4], cells[row, 5])
                         c = (cells[row, 6], cells[row, 7], cells[row, 8])
                         m = np.int32(m + 1)
-                        if single:
+                        if whole:
+                            h_bits = forms.index_of_parts(
+                                a[0], a[1], a[2], first, rest, splitting.shift
+                            )
+                            k_bits = forms.index_of_parts(
+                                b[0], b[1], b[2], first, rest, splitting.shift
+                            )
+                            l_bits = forms.index_of_parts(
+                                c[0], c[1], c[2], first, rest, splitting.shift
+                            )
+                            dh = fixed_distance(h_bits)
+                            dk = fixed_distance(k_bits)
+                            dl = fixed_distance(l_bits)
+                            h0 = whole_of_parts(h_bits)
+                            k0 = whole_of_parts(k_bits)
+                            l0 = whole_of_parts(l_bits)
+                        elif single:
                             h_bits = fixed_index(a[0], a[1], a[2], scattering)
                             k_bits = fixed_index(b[0], b[1], b[2], scattering)
                             l_bits = fixed_index(c[0], c[1], c[2], scattering)
@@ -313,14 +368,13 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0, curved=False):
                         total += beam.share[source] * part
                 ray = last
             cuda.syncthreads()
-            low += count
-        place = rank - work.sums_start
+            low = np.int32(low + count)
         if not work.first:
-            total += sums[cuda.blockIdx.y, place]
+            total += sums[cuda.blockIdx.y, column]
         rows = cuda.gridDim.y
         if rows > 1 or not work.last:
             if own < work.stop:
-                sums[cuda.blockIdx.y, place] = total
+                sums[cuda.blockIdx.y, column] = total
         if not work.last:
             return
         if rows > 1:
@@ -336,10 +390,10 @@ def add_terms_kernel(form, lookup, per_ray=False, parts=0, curved=False):
             cuda.threadfence()
             total = 0.0
             for part in range(rows):
-                total += sums[part, place]
+                total += sums[part, column]
             if cuda.threadIdx.x == 0:
                 arrived[cuda.blockIdx.x] = 0
         if own < work.stop:
-            finish(own, work.sums_start, fpixel, spixel, total, job, ending, values)
+            finish(written, fpixel, spixel, total, job, ending, values)
 
     return add_terms

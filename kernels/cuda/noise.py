@@ -8,12 +8,16 @@ order is that of `images.detected`: means, photons, point spread (`spread`), uni
 """
 
 import numpy as np
-from numba import cuda
+from numba import cuda, uint64
 
 from .. import elementary, poisson
 from ..philox import CALIBRATION, READOUT
 from .exact import PRODUCT, exact
 
+#: What the kernels count: pixels whose expected photons are not finite, photons, and
+#: pixels that were too bright. (3,) uint64, added up: 0 before.
+NOT_FINITE, PHOTONS, OVERLOADS = range(3)
+LARGEST = np.float32(np.finfo(np.float32).max)
 #: Compiled once for all kernels.
 _made: dict = {}
 poisson_on_device = exact(poisson.poisson, _made)
@@ -58,7 +62,18 @@ def calibration(relative, first, k0, k1, pattern):
 
 @cuda.jit
 def count_photons(
-    expected, pattern, factor, first, frame, k0, k1, coarse, fine, largest, counts
+    expected,
+    pattern,
+    factor,
+    first,
+    frame,
+    k0,
+    k1,
+    coarse,
+    fine,
+    largest,
+    counts,
+    marks,
 ):
     """Write the photons that are counted: `count_rows`.
 
@@ -77,17 +92,66 @@ def count_photons(
     largest
         Counts that the detector can hold, at most 2^32 - 1.
     counts
-        (pixels,) uint32.
+        (pixels,) uint32. Where nothing can be expected, 0.
+    marks
+        (3,) uint64, see `NOT_FINITE`.
+    """
+    drawn = cuda.shared.array(1, uint64)
+    if cuda.threadIdx.x == 0:
+        drawn[0] = 0
+    cuda.syncthreads()
+    i = cuda.grid(1)
+    if i < counts.size:
+        counts[i] = 0
+        if abs(expected[i]) <= LARGEST:
+            mean = PRODUCT(np.float64(expected[i]), factor)
+            if pattern.size:
+                mean = PRODUCT(mean, pattern[i])
+            pixel = first + np.uint64(i)
+            photons = poisson_on_device(mean, pixel, frame, k0, k1, coarse, fine)
+            counts[i] = np.uint32(min(photons, largest))
+            cuda.atomic.add(drawn, 0, np.uint64(photons))
+        else:
+            cuda.atomic.add(marks, NOT_FINITE, np.uint64(1))
+    cuda.syncthreads()
+    if cuda.threadIdx.x == 0:
+        cuda.atomic.add(marks, PHOTONS, drawn[0])
+
+
+@cuda.jit
+def erase(places, image):
+    """Write 0 into some pixels, (n,) int32."""
+    i = cuda.grid(1)
+    if i < places.size:
+        image[places[i]] = 0
+
+
+@cuda.jit
+def cut(image, width, first, columns, part):
+    """Write a rectangle of an image as an image of its own.
+
+    Parameters
+    ----------
+    image, width
+        Flat, and pixels in a row of it.
+    first
+        Its pixel that is the first of the rectangle.
+    columns
+        Pixels in a row of the rectangle.
+    part
+        Flat.
     """
     i = cuda.grid(1)
-    if i >= counts.size:
-        return
-    mean = PRODUCT(np.float64(expected[i]), factor)
-    if pattern.size:
-        mean = PRODUCT(mean, pattern[i])
-    pixel = first + np.uint64(i)
-    photons = poisson_on_device(mean, pixel, frame, k0, k1, coarse, fine)
-    counts[i] = np.uint32(min(photons, largest))
+    if i < part.size:
+        part[i] = image[first + i // columns * width + i % columns]
+
+
+@cuda.jit
+def paste(part, image, width, first, columns):
+    """Undo `cut`."""
+    i = cuda.grid(1)
+    if i < part.size:
+        image[first + i // columns * width + i % columns] = part[i]
 
 
 @cuda.jit
@@ -99,7 +163,7 @@ def as_single(counts, single):
 
 
 @cuda.jit
-def digitise(counted, units, first, frame, k0, k1, out):
+def digitise(counted, units, first, frame, k0, k1, out, marks):
     """Write detector units: `digitise_rows`.
 
     Parameters
@@ -112,6 +176,8 @@ def digitise(counted, units, first, frame, k0, k1, out):
         As in `count_photons`.
     out
         (pixels,) uint16 or uint32.
+    marks
+        (3,) uint64, see `NOT_FINITE`.
     """
     i = cuda.grid(1)
     if i >= out.size:
@@ -123,4 +189,6 @@ def digitise(counted, units, first, frame, k0, k1, out):
         deviate = normal_on_device(first + np.uint64(i), frame, READOUT, k0, k1)
         signal += PRODUCT(readout, deviate)
     adu = min(signal, saturation) + adc_offset
+    if signal > saturation or adu > largest:
+        cuda.atomic.add(marks, OVERLOADS, np.uint64(1))
     out[i] = np.int32(min(max(adu + half, 0.0), largest))

@@ -35,6 +35,25 @@ class Work(NamedTuple):
     )
 
 
+class PanelTables(NamedTuple):
+    """What differs from panel to panel, a row each; none: the detector has one panel.
+
+    The numbers of a `params.PanelArgs`, in two tables.
+    """
+
+    numbers: np.ndarray  # (panels, 16): fdet, sdet, odet, pix0, then four distances
+    places: (
+        np.ndarray
+    )  # (panels, 3) int32: rank behind its last pixel, first slow, fast
+
+
+class InParts(NamedTuple):
+    """How numbers become whole ones, where indices are formed without float64."""
+
+    scale: float  # a scattering vector times this has 31 + 29 bits
+    shift: np.int32  # from units of a product to 2^-32
+
+
 class Ending(NamedTuple):
     """How a pixel's sum begins, and what becomes of it."""
 

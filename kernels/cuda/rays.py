@@ -9,6 +9,7 @@ import functools
 from numba import cuda
 
 from ..jit import scalar
+from ..params import DetectorArgs, Job
 from ..reference.detector import (
     absorbed_fraction,
     flat_position,
@@ -19,6 +20,54 @@ from ..reference.pixel import beyond_dmin, photons, scattering_vector
 from ..reference.polarization import polarization_factor
 from ..reference.vectors import dot, magnitude
 from .forms import position_on_device
+
+
+@cuda.jit(device=True)
+def panel_of_rank(rank, places):
+    """Return the panel that has a rank: the first that ends behind it."""
+    low, high = 0, places.shape[0] - 1
+    while low < high:
+        middle = (low + high) // 2
+        if places[middle, 0] > rank:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@cuda.jit(device=True)
+def vector_of(table, row, column):
+    """Return three neighbouring numbers of a row of a table."""
+    return table[row, column], table[row, column + 1], table[row, column + 2]
+
+
+@cuda.jit(device=True)
+def job_on_panel(job, panel, numbers):
+    """Return a job with the geometry of one of its panels, see `PanelTables`."""
+    det, beam, xtal, hkl, sampling = job
+    own = DetectorArgs(
+        vector_of(numbers, panel, 0),
+        vector_of(numbers, panel, 3),
+        vector_of(numbers, panel, 6),
+        vector_of(numbers, panel, 9),
+        det.beam_vector,
+        det.pixel_size,
+        numbers[panel, 12],
+        numbers[panel, 13],
+        det.fpixels,
+        det.oversample,
+        det.curved_detector,
+        det.point_pixel,
+        det.detector_thick,
+        det.detector_thickstep,
+        det.detector_thicksteps,
+        det.detector_mu,
+        det.exact,
+        det.layer_offset,
+        numbers[panel, 14],
+        numbers[panel, 15],
+    )
+    return Job(own, beam, xtal, hkl, sampling)
 
 
 @functools.cache
@@ -154,16 +203,15 @@ def endings(curved):
         return polar
 
     @cuda.jit(device=True)
-    def finish(rank, start, fpixel, spixel, total, job, ending, values):
+    def finish(place, fpixel, spixel, total, job, ending, values):
         """Write the photons of a pixel.
 
         Parameters
         ----------
-        rank, start
-            The pixel's rank, and that of the first element of `values` where they are
-            in the order of ranks.
+        place
+            Its element of `values`.
         fpixel, spixel
-            Pixel indices.
+            Its indices on its panel.
         total
             The sum of all its terms.
         job : Job
@@ -181,9 +229,6 @@ def endings(curved):
             capture_fraction = capture_of_pixel(fpixel, spixel, det)
             polar = polarization_of_pixel(fpixel, spixel, job)
             omega_pixel = solid_angle(airpath, layer_depth(0, det), det)
-        place = rank - start
-        if ending.width > 0:
-            place = spixel * ending.width + fpixel
         values[place] = photons(I, capture_fraction, polar, omega_pixel, sampling)
 
     return finish

@@ -16,7 +16,7 @@ from .device_image import DeviceImage
 from .protocol import Clock, Tell, ignore
 
 if TYPE_CHECKING:
-    from ..kernels.params import Job, Pixels
+    from ..kernels.params import Job, PanelArgs, Pixels
 
 #: Time between two calls of the driver's progress function, s.
 CALL_SECONDS = 0.5
@@ -37,6 +37,8 @@ class CudaBackend:
         Makes the pool that runs one thread for each device.
     on_device
         Whether the image stays on the device, of which there is one then.
+    panels
+        What differs from panel to panel; None: there is one.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class CudaBackend:
         precision: str,
         executor: Callable[[int], Executor] = ThreadPoolExecutor,
         on_device: bool = False,
+        panels: PanelArgs | None = None,
     ) -> None:
         factors = setup.structure_factors
         formulas = {False: fast_kernel(factors, job, precision, False)}
@@ -56,7 +59,9 @@ class CudaBackend:
             formulas[True] = fast_kernel(factors, job, precision, True)
         self._job, self._pixels, self._image = job, pixels, image
         kept = image.size if on_device else 0
-        self.devices = [CudaDevice(i, job, pixels, formulas, kept) for i in indices]
+        self.devices = [
+            CudaDevice(i, job, pixels, formulas, kept, panels) for i in indices
+        ]
         self._executor = executor
         self.name = "cuda:" + ",".join(str(i) for i in indices)
 

@@ -13,11 +13,13 @@ import numpy as np
 from .cpu_arguments import shape_arguments
 
 if TYPE_CHECKING:
-    from ..kernels.params import Job
+    from ..kernels.cuda.params import InParts, PanelTables
+    from ..kernels.params import Job, PanelArgs
     from ..model.structure_factors import StructureFactors
 
 #: Elements of a list of F whose index fits int32 with a shell around it.
 LARGEST_TABLE = 2**30
+SOME_MORE = 1.0 + 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,53 @@ def job_by_value(job: Job) -> Job:
             recip=tuple(_tuple(row) for row in xtal.recip),
         ),
     )
+
+
+def panel_tables(panels: PanelArgs | None) -> PanelTables:
+    """Return what differs from panel to panel as tables on the host; None: no rows."""
+    from ..kernels.cuda.params import PanelTables
+
+    if panels is None:
+        return PanelTables(np.empty((0, 16)), np.empty((0, 3), np.int32))
+    vectors = (
+        panels.fdet_vector,
+        panels.sdet_vector,
+        panels.odet_vector,
+        panels.pix0_vector,
+    )
+    distances = panels.distance, panels.close_distance, panels.Fclose, panels.Sclose
+    places = panels.end_rank, panels.first_slow, panels.first_fast
+    return PanelTables(
+        np.ascontiguousarray(np.column_stack((*vectors, *distances))),
+        np.ascontiguousarray(np.column_stack(places), dtype=np.int32),
+    )
+
+
+def split_cells(job: Job) -> tuple[np.ndarray, InParts]:
+    """Return cell vectors as whole numbers in two parts, for `index_of_parts`.
+
+    Returns
+    -------
+    ndarray
+        (orientations * 9,) int64.
+    InParts
+        What splits a scattering vector.
+    """
+    from ..kernels.cuda.params import InParts
+    from ..kernels.fixed_point import HIGH_BITS, LOW_BITS
+
+    cells = job.xtal.cell_vectors
+    # A little more, so that no part is rounded up to 2^31.
+    longest = float(np.linalg.norm(cells, axis=2).max()) * SOME_MORE
+    farthest = 2.0 / float(job.beam.wavelength.min()) * SOME_MORE
+    of_cells, of_scattering = math.frexp(longest)[1], math.frexp(farthest)[1]
+    scaled = np.ldexp(cells, HIGH_BITS - of_cells).reshape(-1)
+    high = np.rint(scaled)
+    low = np.rint(np.ldexp(scaled - high, LOW_BITS))
+    both = (high.astype(np.int64) << 32) + (low.astype(np.int64) & 0xFFFFFFFF)
+    shift = 2 * HIGH_BITS - of_cells - of_scattering - 32
+    bits = HIGH_BITS + LOW_BITS - of_scattering
+    return both, InParts(2.0**bits, np.int32(shift))
 
 
 def _spot(shape: Any) -> Any:

@@ -15,15 +15,15 @@ import numpy as np
 
 from ..errors import DeviceError
 from . import cuda_memory
-from .cuda_arguments import FastKernel, job_by_value
+from .cuda_arguments import FastKernel, job_by_value, panel_tables, split_cells
 from .device import device_errors
 from .protocol import Clock
-from .rates import expected_speed, threads_at_once
+from .rates import doubles_are_slow, expected_speed, threads_at_once
 from .simulator import simulated
 
 if TYPE_CHECKING:
-    from ..kernels.cuda.params import Work
-    from ..kernels.params import Job, Pixels
+    from ..kernels.cuda.params import InParts, PanelTables, Work
+    from ..kernels.params import Job, PanelArgs, Pixels
 
 #: A launch is made about this long, s: Ctrl-C is answered between launches.
 LAUNCH_SECONDS = 0.2
@@ -46,6 +46,16 @@ class Arrays(NamedTuple):
     fell_out: Any  # (1,) int64
 
 
+class Inputs(NamedTuple):
+    """What launches read that is the same for all of them, on the device."""
+
+    job: Job  # with vectors by value
+    pixels: Pixels
+    panels: PanelTables
+    cells: Any  # (orientations * 9,) float64; int64 where `splitting` says how
+    splitting: InParts | None
+
+
 class CudaDevice:
     """One device with a job's tables in its memory.
 
@@ -62,6 +72,8 @@ class CudaDevice:
         operations matters.
     image_pixels
         Pixels of an image that stays on the device; 0: there is none.
+    panels
+        What differs from panel to panel; None: there is one.
 
     Attributes
     ----------
@@ -78,12 +90,14 @@ class CudaDevice:
         pixels: Pixels,
         formulas: dict[bool, FastKernel | None],
         image_pixels: int = 0,
+        panels: PanelArgs | None = None,
     ) -> None:
         self.index = index
         self.clock = Clock()
         self._measured: set[Any] = set()
         self._learns = True
         self._host = job, pixels
+        self._host_panels = panel_tables(panels)
         self._formulas = formulas
         self._interrupted = threading.Event()
         self._memory = cuda_memory.borrow(index)
@@ -91,7 +105,9 @@ class CudaDevice:
         self.image: Any = None
         with self.current() as cuda:
             self._wave = threads_at_once(cuda)
-            self.evaluations_per_second = expected_speed(cuda)
+            precision = "single" if self._single else "double"
+            self.evaluations_per_second = expected_speed(cuda, precision)
+            self._in_whole_numbers = self._single and doubles_are_slow(cuda)
             if image_pixels:
                 self.image = self._dark_image(cuda, image_pixels)
         self.send()
@@ -120,9 +136,13 @@ class CudaDevice:
         # The fast kernels have their own table of F.
         F = hkl.F if in_order else hkl.F[:1, :1, :1].copy()
         parts = hkl.parts if in_order else hkl.parts[:1, :1, :1].copy()
-        cells = table("cells", xtal.cell_vectors)
-        self._flat_cells = cells.reshape(cells.size)
-        self._job = job._replace(
+        flat, splitting = xtal.cell_vectors.reshape(-1), None
+        if self._in_whole_numbers:
+            flat, splitting = split_cells(job)
+        flat_cells = table("cells", flat)
+        # Only what keeps C's order looks at them here.
+        cells = flat_cells.reshape(len(flat) // 9, 3, 3)
+        job = job._replace(
             beam=beam._replace(
                 incident=table("incident", beam.incident),
                 wavelength=table("wavelength", beam.wavelength),
@@ -135,12 +155,29 @@ class CudaDevice:
                 coefficients=table("coefficients", hkl.coefficients),
             ),
         )
-        self._pixels = pixels._replace(active=table("active", pixels.active))
+        numbers, places = self._host_panels
+        self._inputs = Inputs(
+            job=job,
+            pixels=pixels._replace(active=table("active", pixels.active)),
+            panels=self._host_panels._replace(
+                numbers=table("panels", numbers), places=table("places", places)
+            ),
+            cells=flat_cells,
+            splitting=splitting,
+        )
         self._tables = {
             formula: table(f"table {interpolate}", formula.table)
             for interpolate, formula in self._formulas.items()
             if formula is not None
         }
+
+    @property
+    def _single(self) -> bool:
+        """Whether all kernels are in single precision."""
+        from ..kernels.cuda.params import SINGLE
+
+        formulas = self._formulas.values()
+        return all(one is not None and one.form in SINGLE for one in formulas)
 
     def _dark_image(self, cuda: Any, count: int) -> Any:
         """Return an image for somebody to keep, 0 where nothing will be rendered."""
@@ -317,14 +354,12 @@ class CudaDevice:
         if self._interrupted.is_set():
             raise KeyboardInterrupt
         formula = self._formulas[interpolate]
-        width = 0 if self.image is None else self._job.det.fpixels
+        width = 0 if self.image is None else self._inputs.job.det.fpixels
         table = None if formula is None else self._tables[formula]
         kernel, arguments = kernel_and_arguments(
             work,
             interpolate,
-            self._job,
-            self._pixels,
-            self._flat_cells,
+            self._inputs,
             formula,
             table,
             width,
@@ -356,9 +391,7 @@ class CudaDevice:
 def kernel_and_arguments(
     work: Work,
     interpolate: bool,
-    job: Job,
-    pixels: Pixels,
-    flat_cells: Any,
+    inputs: Inputs,
     formula: FastKernel | None,
     table: Any,
     width: int,
@@ -372,12 +405,12 @@ def kernel_and_arguments(
         What it covers.
     interpolate
         Whether interpolation is on.
-    job, pixels
-        With vectors by value and tables on the device.
-    flat_cells, table
-        Tables of the fast kernels.
+    inputs
+        What all launches read.
     formula
         The fast kernel; None where C's order of operations matters.
+    table
+        Its table of F.
     width
         Pixels in a row of the image that `arrays.values` is; 0: it is in the order of
         ranks.
@@ -385,13 +418,14 @@ def kernel_and_arguments(
         What is written.
     """
     from ..kernels.cuda import kernels as pixel_cuda
-    from ..kernels.cuda.params import Ending
+    from ..kernels.cuda.params import Ending, InParts
 
+    job, pixels, panels, cells, splitting = inputs
     sampling = job.sampling
     begin = 0.0 if sampling.per_ray else sampling.I_bg
     if formula is None:
         ending = Ending(begin=begin, background=0.0, factor=1.0, width=width)
-        arguments = (work, interpolate, job, pixels, ending)
+        arguments = (work, interpolate, job, pixels, panels, ending)
         written = (arrays.sums, arrays.values, arrays.fell_out)
         return pixel_cuda.add_terms_in_order, (*arguments, *written)
     kernel = pixel_cuda.add_terms_kernel(
@@ -400,10 +434,13 @@ def kernel_and_arguments(
         sampling.per_ray,
         formula.parts,
         job.det.curved_detector,
+        len(panels.places) > 0,
+        splitting is not None,
     )
     ending = Ending(begin=0.0, background=begin, factor=formula.factor, width=width)
-    tables = (flat_cells, formula.spot, formula.box, table)
-    return kernel, (work, job, pixels, *tables, ending, *arrays)
+    splitting = splitting or InParts(1.0, np.int32(0))
+    tables = (cells, splitting, formula.spot, formula.box, table)
+    return kernel, (work, job, pixels, panels, *tables, ending, *arrays)
 
 
 def threads_per_block() -> int:

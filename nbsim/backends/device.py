@@ -109,6 +109,8 @@ def choose(
     evaluations: float,
     pixels: float = 0.0,
     processor_s: float | None = None,
+    precision: str = "double",
+    images: int = 1,
 ) -> Choice:
     """Return where to render an image.
 
@@ -117,9 +119,13 @@ def choose(
     request
         What was asked for.
     evaluations, pixels
-        How many terms the image has, and pixels.
+        How many terms all images have, and pixels.
     processor_s
         How long the processor takes; None: `rates.seconds_on_processor`.
+    precision
+        Of the kernels.
+    images
+        How many there are: CUDA is started once for all of them.
 
     Raises
     ------
@@ -132,7 +138,7 @@ def choose(
         check(request)
         return Choice(request.indices)
     if processor_s is None:
-        processor_s = rates.seconds_on_processor(evaluations, None)
+        processor_s = rates.seconds_on_processor(evaluations, None, precision)
     # Looking for a device starts CUDA: not for what is over sooner.
     started = "numba.cuda" in sys.modules
     if not started and processor_s <= rates.START_SECONDS:
@@ -141,18 +147,18 @@ def choose(
     problem = cuda_problem()
     if problem is not None:
         return Choice((), processor_s, why=f"no CUDA device can be used: {problem}")
-    speed = _speed(request.indices[0])
-    device_s = rates.seconds_on_device(evaluations, pixels, speed, started)
+    speed = _speed(request.indices[0], precision)
+    device_s = rates.seconds_on_device(evaluations, pixels, speed, started, images)
     if device_s < processor_s:
         return Choice(request.indices, processor_s, device_s, "it takes longer")
     return Choice((), processor_s, device_s, "it takes longer")
 
 
-def _speed(index: int) -> float:
+def _speed(index: int, precision: str) -> float:
     from numba import cuda
 
     with device_errors(index), cuda.gpus[index]:
-        return rates.expected_speed(cuda)
+        return rates.expected_speed(cuda, precision)
 
 
 def check(request: Request) -> None:

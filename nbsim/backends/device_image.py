@@ -113,7 +113,8 @@ class DeviceImage:
 
     def __repr__(self) -> str:
         return (
-            f"DeviceImage(shape={self.shape}, dtype=float32, device=cuda:{self.index})"
+            f"DeviceImage(shape={self.shape}, dtype={self.dtype}, "
+            f"device=cuda:{self.index})"
         )
 
     @property
@@ -122,6 +123,27 @@ class DeviceImage:
         if simulated():
             return int(self.flat.__array_interface__["data"][0])
         return int(self.flat.__cuda_array_interface__["data"][0])
+
+    @classmethod
+    def sent(cls, host: np.ndarray, index: int) -> DeviceImage:
+        """Return a copy of an image (slow, fast) on a device."""
+        from numba import cuda
+
+        with device_errors(index), cuda.gpus[index]:
+            flat = cuda.to_device(np.ascontiguousarray(host).reshape(-1))
+        return cls(flat, host.shape, index)
+
+    def add(self, other: DeviceImage) -> None:
+        """Add an image of photons to this one, in single precision."""
+        from ..kernels.cuda.noise import add_images
+        from .cuda_device import threads_per_block
+
+        threads = threads_per_block()
+        grid = -(-self.flat.size // threads)
+        with self.current():
+            add_images[grid, threads](  # pyright: ignore
+                self.flat, other.flat, self.flat
+            )
 
     def copy_to_host(self) -> np.ndarray:
         """Return the image as a NumPy array."""

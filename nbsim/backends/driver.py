@@ -196,9 +196,15 @@ def _backend(
         return CpuBackend(setup, job, pixels, image, precision, panels)
     from .cuda import CudaBackend
 
-    assert panels is None
     return CudaBackend(
-        setup, job, pixels, image, devices, precision, on_device=on_device
+        setup,
+        job,
+        pixels,
+        image,
+        devices,
+        precision,
+        on_device=on_device,
+        panels=panels,
     )
 
 
@@ -208,26 +214,38 @@ def evaluations(setup: Setup, pixels: Pixels) -> float:
 
 
 def choose_device(
-    setup: Setup, job: Job, pixels: Pixels, backend: str | None, precision: str
+    setup: Setup,
+    job: Job,
+    pixels: Pixels,
+    backend: str | None,
+    precision: str,
+    images: int = 1,
 ) -> device.Choice:
-    """Return where a run is rendered; "auto" knows that darkness may be left out."""
+    """Return where a run is rendered; "auto" knows that darkness may be left out.
+
+    `images` like this one may follow each other.
+    """
     request = device.requested(backend)
-    count, in_use = evaluations(setup, pixels), threads.count()
-    processor_s = rates.seconds_on_processor(count, in_use)
+    count, in_use = evaluations(setup, pixels) * images, threads.count()
+    if request.kind == "auto" and precision == "single":
+        precision = "double" if why_double(setup, job, True) else "single"
+    processor_s = rates.seconds_on_processor(count, in_use, precision)
     if request.kind == "auto" and len(setup.panels) == 1:
         cast, dense = sparse_choice.choose(setup, job, pixels, precision, False)
         if cast and dense is None:
-            processor_s = cast.sparse_s / in_use
-    return device.choose(request, count, pixels.count, processor_s)
+            processor_s = images * cast.sparse_s / in_use
+    many = float(pixels.count) * images
+    return device.choose(request, count, many, processor_s, precision, images)
 
 
 def choice_for(
-    setup: Setup, roi: Roi, backend: str | None, precision: str
+    setup: Setup, roi: Roi, backend: str | None, precision: str, images: int = 1
 ) -> device.Choice:
-    """Return where `render` would render."""
+    """Return where `render` would render so many images like this one."""
     job = with_one_ray(build_job(setup))
     check_finite(job, build_panels(setup, roi))
-    return choose_device(setup, job, build_pixels(setup, roi), backend, precision)
+    pixels = build_pixels(setup, roi)
+    return choose_device(setup, job, pixels, backend, precision, images)
 
 
 def render(
@@ -262,8 +280,8 @@ def render(
     precision
         "double" or "single".
     on_device
-        Whether the image stays on the one CUDA device that `backend` names; `out` is
-        then for pixels that the processor renders.
+        Whether the image stays on the CUDA device, where one renders all of it; `out`
+        is then for pixels that the processor renders.
 
     Raises
     ------
@@ -283,12 +301,14 @@ def render(
         at_once = "nothing is rendered"
     elif panels is not None and not _carries_over(setup):
         cast, at_once = _panels_choice(setup, job, roi, pixels, how)
+    on_device = on_device and len(devices) == 1
     if cast is not None and at_once is None:
-        assert panels is not None
+        assert panels is not None and not devices
         result = _render_lit_panels(
             setup, job, pixels, panels, out, roi, progress, precision, cast
         )
-    elif panels is not None and pixels.count and (at_once is None or devices):
+    elif panels is not None and pixels.count and at_once is None:
+        on_device = False
         result = _render_apart(setup, job, out, roi, progress, how)
     else:
         result = _render(

@@ -7,8 +7,6 @@ import contextlib
 import shlex
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from ..errors import FileError, UsageError
 from ..formats.files import read_bytes
 from ..options import parse
@@ -19,6 +17,7 @@ from .devices import check_device
 from .outputs import make_images, outputs_to_write, write_all
 from .progress import standard_bar
 from .terminal import say, warn
+from .whole import add_to, on_host, stays
 
 #: nanoBragg's own files, which the rows of a batch write only where they name them.
 OWN_FILES = ("floatfile", "intfile", "pgmfile", "noisefile")
@@ -136,12 +135,14 @@ def _render(words: Sequence[str], number: int, written: dict[str, int]) -> None:
         backend=output.device,
         threads=output.threads,
         precision=output.precision,
+        on_device=stays(output),
     )
     background = None
     if command.simulation.backgrounds:
         background = command.simulation.render_background(
             threads=output.threads, sheet=True
         )
-        np.add(result.image, background, out=result.image)
-    for message in write_all(command, make_images(command, result, background), plan):
+        add_to(result.image, background)
+    images = make_images(command, on_host(result), background, result.image)
+    for message in write_all(command, images, plan):
         warn(f"row {number}: {message}")

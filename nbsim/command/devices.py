@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..backends import device, driver
+from ..series.command import frames_of
 from ..threads import limited
 from .terminal import say
 from .understand import of_the_line, understand
@@ -41,6 +42,7 @@ def show_devices(words: Sequence[str], alone: bool) -> None:
             simulation.detector.bounds,
             output.device,
             output.precision,
+            frames_of(command),
         )
     say(_choice_lines(choice))
 

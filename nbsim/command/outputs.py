@@ -7,7 +7,7 @@ import contextlib
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -203,8 +203,17 @@ def make_images(
     command: CommandLine[Simulation],
     result: Result,
     background: np.ndarray | None = None,
+    there: Any = None,
 ) -> Images:
-    """Make all images that a command line wants from the float image."""
+    """Make all images that a command line wants from the float image.
+
+    Parameters
+    ----------
+    result
+        With the image on the host, backgrounds added.
+    there
+        The same image where it was rendered; None: on the host, too.
+    """
     simulation, output = command.simulation, command.output
     image = result.image
     stats = simulation.statistics(image)
@@ -217,7 +226,7 @@ def make_images(
     noise_pixels, photons, overloads = None, 0.0, 0
     if output.noisefile is not None:
         noise_pixels, photons, overloads = simulation.noise(
-            image,
+            image if there is None else there,
             output.seed,
             output.adc,
             response=output.response,

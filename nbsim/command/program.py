@@ -21,6 +21,7 @@ from .terminal import note, say, warn
 from .trace_files import trace_rows
 from .understand import of_the_line, understand
 from .warm_up import announced
+from .whole import add_to, on_host, stays
 
 
 def render(words: Sequence[str]) -> None:
@@ -57,12 +58,13 @@ def render(words: Sequence[str]) -> None:
     _trace(command)
     result = _run(command)
     background = _add_backgrounds(command, result)
+    there, result = result.image, on_host(result)
     _warn_all(report.render_warnings(command.simulation, result))
     if wrong := image_warning(command.simulation.setup, result.image):
         warn(wrong)
     for block in pixel_blocks(command, result):
         say(block)
-    images = make_images(command, result, background)
+    images = make_images(command, result, background, there)
     say(report.after(command, result, images))
     _warn_all(write_all(command, images, plan))
 
@@ -91,6 +93,7 @@ def _run(command: CommandLine[Simulation]) -> Result:
                 threads=output.threads,
                 precision=output.precision,
                 progress=bar,
+                on_device=stays(output),
             )
     finally:
         if bar:
@@ -109,7 +112,7 @@ def _add_backgrounds(
     """
     if not command.simulation.backgrounds:
         return None
-    total = np.zeros_like(result.image)
+    total = np.zeros(result.image.shape, np.float32)
     bar = standard_bar() if command.output.progress else None
     with announced(note):
         images = command.simulation.background_images(
@@ -119,7 +122,7 @@ def _add_backgrounds(
         bar.clear()
     for background in images:
         _warn_all(background.warnings)
-        np.add(result.image, background.image, out=result.image)
+        add_to(result.image, background.image)
         total += background.image
     return total
 

@@ -2,28 +2,102 @@
 """What a detector makes of an image that is on a CUDA device, and stays there.
 
 `counts_on_device` is `counts.counts_image`, `pixels_on_device` what
-`detected.detected_image` gives with the generator philox and model physical: the same
-integers. The exception is a point spread that is not a whole Gaussian: its Fourier
-transforms differ from the processor's by rounding, 1e-15 of the brightest pixel.
+`detected.detected_image` gives with the generator philox: the same integers. The
+exception is a point spread that is not a whole Gaussian: its Fourier transforms
+differ from the processor's by rounding, 1e-15 of the brightest pixel. What `why_not`
+names is done by the processor alone.
 
 Images are flat device arrays in raster order. Call these where the device is current
 (`with cuda.gpus[n]`). Kernels are queued, nothing waits for them, and no image is
-copied to the host.
+copied to the host until `Drawn.to_host` does so, once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..model.detector_response import DetectorResponse
 from . import counts, detected, psf
+from .noise import Noise
+from .psf import Panels
 
 THREADS_PER_BLOCK = 128
 #: Bytes of a complex number.
 COMPLEX = 16
+#: Bytes before a frame's pixels: what was counted, and space that keeps the pixels on
+#: a boundary of 256 bytes.
+HEAD = 256
+
+
+class Drawn(NamedTuple):
+    """A frame on the device: pixels, and what was counted while they were drawn.
+
+    Attributes
+    ----------
+    buffer
+        (bytes,) uint8: both, so that one copy brings them down.
+    pixels
+        (slow * fast,) of whole numbers.
+    marks
+        (3,) uint64; see `kernels.cuda.noise`.
+    """
+
+    buffer: Any
+    pixels: Any
+    marks: Any
+
+    def to_host(self, shape: tuple[int, int]) -> Noise:
+        """Return the frame, its photons and overloads.
+
+        Raises
+        ------
+        ValueError
+            When the expected photons were not finite everywhere.
+        """
+        found = self.buffer.copy_to_host()
+        bad, photons, overloads = found[:24].view(np.uint64).tolist()
+        counts.refuse_nonfinite(bad)
+        pixels = found[HEAD:].view(self.pixels.dtype).reshape(shape)
+        return Noise(pixels, float(photons), overloads)
+
+
+def _room(count: int, dtype: Any) -> Drawn:
+    """Return room for a frame, with nothing counted yet."""
+    from ..kernels.cuda import noise
+
+    buffer = device_array(HEAD + count * np.dtype(dtype).itemsize, np.uint8)
+    marks = buffer[:24].view(np.uint64)
+    _launch(noise.erase, 3, _on_device("marks", np.arange(3, dtype=np.int32)), marks)
+    return Drawn(buffer, buffer[HEAD:].view(dtype), marks)
+
+
+#: Tables that all frames use, by device and name.
+_tables: dict[tuple[int, str], Any] = {}
+
+
+def _on_device(name: str, host: np.ndarray) -> Any:
+    """Return a table that never changes on the current device; it is sent once."""
+    from numba import cuda
+
+    # The simulator has one device, without a number.
+    key = getattr(cuda.current_context().device, "id", 0), name
+    if key not in _tables:
+        _tables[key] = cuda.to_device(host)
+    return _tables[key]
+
+
+def why_not(model: str, generator: str, response: DetectorResponse) -> str | None:
+    """Return why a noise image cannot be drawn on a device; None: it can."""
+    if generator == "c":
+        return "the generator c draws its random numbers one after the other"
+    if model == "c" and response.flicker > 0.0:
+        return "model c has another flicker in every pixel"
+    if model == "c" and response.psf is not None and response.spreads:
+        return "the point spread of model c goes from pixel to pixel"
+    return None
 
 
 def device_array(count: int, dtype: Any = np.float64) -> Any:
@@ -41,7 +115,9 @@ def counts_on_device(
     response: DetectorResponse = DetectorResponse(),
     *,
     pixel_mm: float = 0.1,
-) -> Any:
+    panels: Panels | None = None,
+    missing: np.ndarray | None = None,
+) -> Drawn:
     """Return the photons that a counting detector reports for a frame.
 
     Parameters
@@ -50,18 +126,23 @@ def counts_on_device(
         (slow * fast,) float32 on the device, finite: expected photons.
     shape
         Pixels (slow, fast).
-    seed, frame, response, pixel_mm
+    seed, frame, response, pixel_mm, panels
         As in `counts.counts_image`.
+    missing
+        (slow, fast) bool: pixels that become 0; None: none.
 
     Returns
     -------
-    device array
-        (slow * fast,) uint32.
+    Drawn
+        uint32.
     """
     seed, frame = counts.check_counter(seed, frame)
-    expected = spread_on_device(expected, shape, response, pixel_mm)
+    expected = spread_on_device(expected, shape, response, pixel_mm, panels)
     largest = min(response.saturation_counts or counts.UINT32_MAX, counts.UINT32_MAX)
-    return _draw(expected, seed, frame, response, float(int(largest)))
+    drawn = _room(expected.size, np.uint32)
+    _draw(expected, seed, frame, response, float(int(largest)), drawn)
+    _leave_out(missing, drawn.pixels)
+    return drawn
 
 
 def pixels_on_device(
@@ -73,44 +154,64 @@ def pixels_on_device(
     frame: int = 0,
     *,
     pixel_mm: float = 0.1,
-) -> Any:
-    """Return the image that a detector writes (model physical).
+    model: str = "physical",
+    panels: Panels | None = None,
+    missing: np.ndarray | None = None,
+) -> Drawn:
+    """Return the image that a detector writes.
 
     Parameters
     ----------
-    expected, shape
+    expected, shape, missing
         As in `counts_on_device`.
-    seed, response, adc_offset, frame, pixel_mm
-        As in `detected.detected_image`.
+    seed, response, adc_offset, frame, pixel_mm, model, panels
+        As in `detected.detected_image`; not for what `why_not` names.
 
     Returns
     -------
-    device array
-        (slow * fast,) uint16 or uint32.
+    Drawn
+        uint16 or uint32.
     """
     from ..kernels.cuda import noise
 
     seed, frame = counts.check_counter(seed, frame)
-    step = detected.Step(response, "physical", pixel_mm, None, None)
-    counted = _draw(expected, seed, frame, response, float(counts.UINT32_MAX))
+    step = detected.Step(response, model, pixel_mm, None, None)
+    drawn = _room(expected.size, step.integers)
+    photons = Drawn(None, device_array(expected.size, np.uint32), drawn.marks)
+    _draw(expected, seed, frame, response, float(counts.UINT32_MAX), photons)
+    counted = photons.pixels
     if response.psf is not None and response.spreads:
         single = device_array(counted.size, np.float32)
         _launch(noise.as_single, counted.size, counted, single)
-        counted = spread_on_device(single, shape, response, pixel_mm)
-    pixels = device_array(counted.size, step.integers)
+        counted = spread_on_device(single, shape, response, pixel_mm, panels)
     counter = np.uint64(0), np.uint64(frame), *counts.key_words(seed)
-    _launch(
-        noise.digitise, pixels.size, counted, step.units(adc_offset), *counter, pixels
-    )
-    return pixels
+    units = step.units(adc_offset)
+    out = drawn.pixels, drawn.marks
+    _launch(noise.digitise, counted.size, counted, units, *counter, *out)
+    _leave_out(missing, drawn.pixels)
+    return drawn
+
+
+def _leave_out(missing: np.ndarray | None, image: Any) -> None:
+    """Write 0 where a detector has no pixel."""
+    from numba import cuda
+
+    from ..kernels.cuda import noise
+
+    if missing is not None and missing.any():
+        places = np.flatnonzero(missing).astype(np.int32)
+        _launch(noise.erase, places.size, cuda.to_device(places), image)
 
 
 def _draw(
-    expected: Any, seed: int, frame: int, response: DetectorResponse, largest: float
-) -> Any:
-    """Return the photons drawn for expected ones, without point spread."""
-    from numba import cuda
-
+    expected: Any,
+    seed: int,
+    frame: int,
+    response: DetectorResponse,
+    largest: float,
+    drawn: Drawn,
+) -> None:
+    """Write the photons drawn for expected ones, without point spread."""
     from ..kernels.cuda import noise
 
     pattern = device_array(expected.size if response.calibration else 0)
@@ -124,25 +225,30 @@ def _draw(
             *key,
             pattern,
         )
-    out = device_array(expected.size, np.uint32)
+    coarse, fine = counts.tables()
     _launch(
         noise.count_photons,
-        out.size,
+        expected.size,
         expected,
         pattern,
         counts.flicker_factor(response.flicker, seed, frame),
         np.uint64(0),
         np.uint64(frame),
         *counts.key_words(seed),
-        *(cuda.to_device(table) for table in counts.tables()),
+        _on_device("coarse", coarse),
+        _on_device("fine", fine),
         largest,
-        out,
+        drawn.pixels,
+        drawn.marks,
     )
-    return out
 
 
 def spread_on_device(
-    image: Any, shape: tuple[int, int], response: DetectorResponse, pixel_mm: float
+    image: Any,
+    shape: tuple[int, int],
+    response: DetectorResponse,
+    pixel_mm: float,
+    panels: Panels | None = None,
 ) -> Any:
     """Return an image as the point spread of model physical blurs it.
 
@@ -152,6 +258,8 @@ def spread_on_device(
         (slow * fast,) float32 on the device.
     shape
         Pixels (slow, fast).
+    panels
+        Rows and columns of each panel, which are spread alone; None: one panel.
 
     Returns
     -------
@@ -160,11 +268,34 @@ def spread_on_device(
     """
     if response.psf is None or not response.spreads:
         return image
+    if panels is not None:
+        return _panel_by_panel(image, shape, response, pixel_mm, panels)
     fwhm = psf.width_in_pixels(response.psf_fwhm_um, pixel_mm, shape)
     if response.psf == "gauss" and not response.psf_radius_pixels:
         return _separable(image, shape, fwhm)
     quarter = psf.kernel_quarter(response.psf, fwhm, shape, response.psf_radius_pixels)
     return _by_spectrum(image, shape, quarter)
+
+
+def _panel_by_panel(
+    image: Any,
+    shape: tuple[int, int],
+    response: DetectorResponse,
+    pixel_mm: float,
+    panels: Panels,
+) -> Any:
+    from ..kernels.cuda import noise
+
+    out = device_array(image.size, np.float32)
+    _launch(noise.cut, out.size, image, shape[1], 0, shape[1], out)
+    for rows, columns in panels:
+        own = rows.stop - rows.start, columns.stop - columns.start
+        corner = rows.start * shape[1] + columns.start
+        part = device_array(own[0] * own[1], np.float32)
+        _launch(noise.cut, part.size, image, shape[1], corner, own[1], part)
+        spread = spread_on_device(part, own, response, pixel_mm)
+        _launch(noise.paste, part.size, spread, out, shape[1], corner, own[1])
+    return out
 
 
 def spread_bytes(shape: tuple[int, int], response: DetectorResponse) -> int:
@@ -182,8 +313,12 @@ def spread_bytes(shape: tuple[int, int], response: DetectorResponse) -> int:
 
 def _launch(kernel: Any, elements: int, *arguments: Any) -> None:
     """Run a kernel with one thread for each element."""
-    blocks = -(-elements // THREADS_PER_BLOCK)
-    kernel[blocks, THREADS_PER_BLOCK](*arguments)
+    from numba import config
+
+    # The simulator makes each a thread of the operating system.
+    simulated = getattr(config, "ENABLE_CUDASIM")
+    threads = 8 if simulated else THREADS_PER_BLOCK
+    kernel[-(-elements // threads), threads](*arguments)
 
 
 def _separable(image: Any, shape: tuple[int, int], fwhm: float) -> Any:

@@ -117,7 +117,9 @@ def workers_of(command: CommandLine[Simulation]) -> Workers:
     kind = options.get("executor", "pool")
     if options.get("scheduler") is not None and kind != "dask":
         raise UsageError("-scheduler is Dask's: give -executor dask with it")
-    devices = render_devices(command.simulation, output.device)
+    devices = render_devices(
+        command.simulation, output.device, output.precision, frames_of(command)
+    )
     return Workers(
         kind=kind,
         count=options.get("workers"),
@@ -128,19 +130,25 @@ def workers_of(command: CommandLine[Simulation]) -> Workers:
     )
 
 
-def render_devices(simulation: Simulation, asked: str | None) -> list[str]:
+def frames_of(command: CommandLine[Simulation]) -> int:
+    """Return how many frames a command line asks for; 1: it is no series."""
+    options = command.series
+    count = options.get("random_orientations") or options.get("frames")
+    return count or len(_rows(command)) or 1
+
+
+def render_devices(
+    simulation: Simulation, asked: str | None, precision: str, frames: int
+) -> list[str]:
     """Return a CUDA device for each worker, or "cpu" for any number of them.
 
     All frames are rendered on the same kind of device. Where none is named, all CUDA
-    devices work, if they can be used and a frame is large enough.
+    devices work, if they can be used and the series is large enough.
     """
-    from ..backends import device
+    from ..backends import device, driver
 
-    request = device.requested(asked)
-    spixels, fpixels = simulation.detector.shape
-    setup = simulation.setup
-    evaluations = float(setup.steps) * setup.sensor.thicksteps * spixels * fpixels
-    chosen = device.choose(request, evaluations, spixels * fpixels).indices
+    setup, bounds = simulation.setup, simulation.detector.bounds
+    chosen = driver.choice_for(setup, bounds, asked, precision, frames).indices
     if not chosen:
         return ["cpu"]
     named = (asked or os.environ.get("NBSIM_DEVICE") or "").partition(":")[2]

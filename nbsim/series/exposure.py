@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..model.detector_response import DetectorResponse
 from .series import Frame, Series
+
+if TYPE_CHECKING:
+    from ..backends.device_image import DeviceImage
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +24,9 @@ class Exposure:
     ----------
     frame
         What was rendered.
-    photons
-        (slow, fast) float32, expected, with the background.
+    image
+        (slow, fast) float32, expected photons with the background: an array, or a
+        `DeviceImage` where a device rendered them, which stays there.
     response
         What the detector makes of them.
     threads
@@ -30,15 +34,21 @@ class Exposure:
     """
 
     frame: Frame
-    photons: np.ndarray
+    image: np.ndarray | DeviceImage
     response: DetectorResponse | None = None
     threads: int | None = None
+
+    @functools.cached_property
+    def photons(self) -> np.ndarray:
+        """(slow, fast) float32, copied from the device when first asked for."""
+        image = self.image
+        return image if isinstance(image, np.ndarray) else image.copy_to_host()
 
     @functools.cached_property
     def counts(self) -> np.ndarray:
         """(slow, fast) uint32 with noise, drawn when first asked for."""
         return self.frame.simulation.counts(
-            self.photons,
+            self.image,
             self.frame.seed,
             response=self.response,
             threads=self.threads,
@@ -52,6 +62,6 @@ class Exposure:
 
 def expose(series: Series, number: int, **options: Any) -> Exposure:
     """Render a frame; the keyword arguments are those of `Simulation.run`."""
-    photons = series.render(number, **options)
+    image = series.render(number, on_device="auto", **options)
     frame, threads = series.frame(number), options.get("threads")
-    return Exposure(frame, photons, series.response, threads)
+    return Exposure(frame, image, series.response, threads)

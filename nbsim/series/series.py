@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,12 +21,18 @@ from ..resolve.vectors import RTD
 from ..simulation import Simulation
 
 if TYPE_CHECKING:
+    from ..backends.device_image import DeviceImage
     from ..formats.recording import Recording
     from ..model.detector_response import DetectorResponse
 
 #: Fields that are those of the whole series: its files have one shape and one width.
 COMMON = ("detpixels_f", "detpixels_s", "detsize_f_mm", "detsize_s_mm", "mask", "roi")
 COMMON_ROTATION = ("osc_deg", "phistep_deg", "phisteps")
+
+
+#: What was added last to frames on a device, there and here: a series goes to other
+#: processes, what is on a device does not.
+_backgrounds: weakref.WeakKeyDictionary[Series, Any] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,13 +222,26 @@ class Series:
         assert factors.F is not None
         return _damped(factors, np.array([cell.a_star, cell.b_star, cell.c_star]), B)
 
-    def render(self, number: int, **options: Any) -> np.ndarray:
+    def render(self, number: int, **options: Any) -> Any:
         """Return the expected photons of a frame; options as in `Simulation.run`."""
         frame = self.frame(number)
         image = frame.simulation.render(sheet=True, **options)
-        if frame.simulation.backgrounds:
-            image += self._background(frame)
+        if not frame.simulation.backgrounds:
+            return image
+        background = self._background(frame)
+        if isinstance(image, np.ndarray):
+            image += background
+        else:
+            image.add(self._sent(background, image))
         return image
+
+    def _sent(self, background: np.ndarray, image: DeviceImage) -> DeviceImage:
+        """Return a background on an image's device; the last one is kept there."""
+        known, sent = _backgrounds.get(self, (None, None))
+        if known is not background or sent.index != image.index:
+            sent = type(image).sent(background, image.index)
+            _backgrounds[self] = background, sent
+        return sent
 
     def _background(self, frame: Frame) -> np.ndarray:
         """Return a frame's background; rendered once where all have the same."""
@@ -241,7 +261,9 @@ class Series:
         """Return a frame with noise: (slow, fast) uint32 counts without offset."""
         frame = self.frame(number)
         return frame.simulation.counts(
-            self.render(number, **options), frame.seed, response=self.response
+            self.render(number, **{"on_device": "auto", **options}),
+            frame.seed,
+            response=self.response,
         )
 
     @functools.cached_property

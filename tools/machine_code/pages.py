@@ -46,7 +46,10 @@ def lines(folder: Path) -> Iterator[str]:
         own = loop if row.evaluations else ("",) * 3
         yield f"| {kernel} | {' | '.join(own)} | {row.spills} | {row.local} |"
     yield ""
-    yield "Predicted, ps per evaluation (d: double precision sets it, i: issue):"
+    yield (
+        "Predicted, ps per evaluation (d: double precision sets it, i: issue, "
+        "p: products):"
+    )
     yield ""
     yield f"| kernel | {' | '.join(card.name for card in CARDS)} |"
     yield "|---|" + "---:|" * len(CARDS)

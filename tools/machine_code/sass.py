@@ -14,11 +14,16 @@ SIZE = 16
 OPERATION = 0x1FF
 BRANCH = 0x147
 DOUBLE = {0x28: "DMUL", 0x29: "DADD", 0x2A: "DSETP", 0x2B: "DFMA"}
+#: Products of whole numbers that are wider than 32 bits: twice as slow as others.
+PRODUCTS = {0x25: "IMAD.WIDE", 0x27: "IMAD.HI"}
 #: Conversions to and from double precision go through the same slow unit.
 CONVERSION = {0x110: "F2F", 0x111: "F2I", 0x112: "I2F"}
 SPECIAL = 0x108
 SHARED_LOAD, GLOBAL_LOAD = 0x184, 0x181
 LOCAL = {0x183: "LDL", 0x187: "STL"}
+#: What the assembler puts between others; on 12.0 four of them after each instruction
+#: in double precision, which takes longer than they do.
+NOTHING = 0x118
 #: What makes threads of a warp take several ways, or wait for each other.
 DIVERGENCE = {BRANCH, 0x141, 0x143, 0x144, 0x145, 0x148, 0x149, 0x14A, 0x14D, 0x150}
 #: Bytes that a load moves, by its three bits of width.
@@ -36,8 +41,13 @@ class Loop:
     evaluations
         How often the compiler unrolled it.
     instructions, double, special, loads
-        Instructions of an evaluation: all, in double precision, of the special function
-        unit, reads of global memory.
+        Instructions of an evaluation: all that do something, in double precision, of
+        the special function unit, reads of global memory.
+    products
+        Of the instructions of an evaluation, products of whole numbers wider than 32
+        bits.
+    empty
+        Instructions of an evaluation that do nothing, but take their turn.
     branches
         Jumps and meeting points in the whole loop beside its own end.
     """
@@ -48,6 +58,8 @@ class Loop:
     special: float
     loads: float
     branches: int
+    empty: float = 0.0
+    products: float = 0.0
 
 
 def text_sections(cubin: bytes) -> dict[str, bytes]:
@@ -126,11 +138,13 @@ def evaluation_loop(cubin: bytes, capability: tuple[int, int]) -> Loop:
 
     return Loop(
         evaluations=count,
-        instructions=len(body) / count,
+        instructions=(len(body) - kinds[NOTHING]) / count,
         double=each(*DOUBLE, *CONVERSION),
         special=each(SPECIAL),
         loads=each(GLOBAL_LOAD),
         branches=sum(kinds[operation] for operation in DIVERGENCE) - 1,
+        empty=each(NOTHING),
+        products=each(*PRODUCTS),
     )
 
 

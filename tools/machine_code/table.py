@@ -16,12 +16,15 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from nbsim.backends.rates import double_lanes
+from nbsim.backends.rates import ISSUED, WARP, double_lanes
 from nbsim.tools.machine_code import kernels, sass
 
 CAPABILITIES = ((7, 0), (8, 0), (8, 9), (9, 0), (10, 0), (12, 0))
-#: Warp instructions that a multiprocessor starts in a cycle, and threads of a warp.
-ISSUED, WARP = 4, 32
+
+
+#: 32-bit multiply-adds, extended precision ones too, of a multiprocessor in a cycle
+#: (CUDA C++ Programming Guide, "Arithmetic Instructions"; 7.0 to 9.0 have the same).
+PRODUCT_LANES = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Row:
     special: float = 0.0
     loads: float = 0.0
     branches: int = 0
+    empty: float = 0.0
+    products: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +172,7 @@ def row_of(ptx: str, capability: tuple[int, int], has_loop: bool = True) -> Row:
 
 def rows(capability: tuple[int, int]) -> Iterator[tuple[str, Row]]:
     """Yield the rows of one generation."""
-    for name, kernel, arguments in kernels.launches():
+    for name, kernel, arguments in kernels.launches(capability):
         ptx = ptx_of(kernel, arguments, capability)
         yield name, row_of(ptx, capability, has_loop=name != kernels.IN_ORDER)
 
@@ -175,11 +180,14 @@ def rows(capability: tuple[int, int]) -> Iterator[tuple[str, Row]]:
 def predicted_ps(row: Row, card: Card) -> tuple[float, str]:
     """Return the time of an evaluation on a card, ps, and what sets it.
 
-    The larger of two floors, with nothing waiting: a multiprocessor starts four
-    instructions of 32 threads in a cycle, and has so many lanes for double precision.
+    The largest of three floors, with nothing waiting: a multiprocessor starts four
+    instructions of 32 threads in a cycle, and has so many lanes for double precision
+    and for products of whole numbers.
     """
-    issue = row.instructions / ISSUED
+    issue = (row.instructions + row.empty) / ISSUED
     double = row.double * WARP / double_lanes(card.capability)
-    cycles = max(issue, double)
-    ps = cycles / (WARP * card.processors * card.clock_GHz) * 1e3
-    return ps, "double precision" if double > issue else "issue"
+    products = row.products * WARP / PRODUCT_LANES
+    cycles, why = max(
+        (issue, "issue"), (double, "double precision"), (products, "products")
+    )
+    return cycles / (WARP * card.processors * card.clock_GHz) * 1e3, why

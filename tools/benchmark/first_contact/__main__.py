@@ -10,7 +10,11 @@ runs in numba's simulator, on fewer and smaller images.
 """
 
 import argparse
+import contextlib
+import json
+import math
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +22,11 @@ from typing import Any
 
 from nbsim.backends import device
 from nbsim.errors import DeviceError
-from nbsim.tools.benchmark.first_contact import checks, timings
+from nbsim.tools.benchmark.first_contact import checks, frames, timings
 from nbsim.tools.benchmark.first_contact.record import (
     Record,
     Step,
+    content_of,
     run_steps,
     write_report,
 )
@@ -34,7 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m nbsim.tools.benchmark.first_contact",
         description="Find out everything about a CUDA device in one call.",
-        epilog="Exit status: 0 all is right, 3 something is not, 1 there is no device.",
+        epilog="Exit status: 0 all is right, 3 something is not, 1 there is no device "
+        "or nothing can be written, 130 interrupted.",
     )
     parser.add_argument(
         "--seconds", type=float, default=540.0, help="for everything (540)"
@@ -62,6 +68,9 @@ def steps(options: argparse.Namespace, device_name: str) -> list[Step]:
         Step("golden, single", 4, checks.golden(folder, "single")),
         Step("twins", 5, checks.twins),
         Step("same bytes", 1, checks.same_bytes),
+        Step("last block", 1, frames.last_block),
+        Step("whole numbers", 1, frames.whole_numbers),
+        Step("frames", 1, frames.frames),
         Step("Ctrl-C", 1, checks.ctrl_c),
         Step("failures", 1, checks.failures),
         Step("launch split", 2, checks.launch_split),
@@ -74,39 +83,70 @@ def steps(options: argparse.Namespace, device_name: str) -> list[Step]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run everything; return the exit status."""
-    options = build_parser().parse_args(argv)
-    if options.seconds <= 0.0:
-        build_parser().error(f"--seconds {options.seconds:g}: expected more than 0")
-    out = Path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    if not 0.0 < options.seconds < math.inf:
+        parser.error(f"--seconds {options.seconds:g}: expected a number more than 0")
+    known = [step.name for step in steps(options, "")]
+    wanted = _names(options.only, known) if options.only else known
+    for one in wanted:
+        if one not in known:
+            parser.error(f"--only {one}: expected {', '.join(known)}")
     try:
         name = device.cuda_devices()[0].name
     except DeviceError as error:
         print(error, file=sys.stderr)
         return 1
-    chosen = steps(options, name)
-    if options.only:
-        wanted = options.only.split(",")
-        names = [step.name for step in chosen]
-        for one in wanted:
-            if one not in names:
-                build_parser().error(f"--only {one}: expected {', '.join(names)}")
-        chosen = [step for step in chosen if step.name in wanted]
+    out = Path(options.out)
+    chosen = [step for step in steps(options, name) if step.name in wanted]
     head: dict[str, Any] = {
         "device": name,
         "version": checks.version_line(),
         "seconds": options.seconds,
     }
 
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_report(out, head, [Record(step.name) for step in chosen])
+    except OSError as error:
+        print(f"nothing can be written to {out}: {error}", file=sys.stderr)
+        return 1
+    lost: list[OSError] = []
+
     def save(records: list[Record]) -> None:
-        write_report(out, head, records)
+        try:
+            write_report(out, head, records)
+            lost.clear()
+        except OSError as error:
+            lost.append(error)
 
     def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        # Whoever reads this may be gone.
+        with contextlib.suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
 
+    # What ends a job is an interruption like Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     records = run_steps(chosen, options.seconds, save, say)
+    if lost:
+        say(f"nothing can be written to {out} any more: {lost[-1]}")
+        print(json.dumps(content_of(head, records)))
+        return 1
+    if any(record.status == "interrupted" for record in records):
+        return 130
     right = all(record.status in ("ok", "partly", "not run") for record in records)
     return 0 if right else 3
+
+
+def _names(text: str, known: Sequence[str]) -> list[str]:
+    """Return the names in a list with commas, which some names have, too."""
+    found, rest = [], text
+    while rest:
+        fitting = [name for name in known if f"{rest},".startswith(f"{name},")]
+        name = max(fitting, key=len) if fitting else rest.split(",")[0]
+        found.append(name)
+        rest = rest[len(name) + 1 :]
+    return found
 
 
 if __name__ == "__main__":

@@ -71,7 +71,9 @@ def facts(_: Deadline) -> Iterator[Found]:
         card = rates_of(cuda)
         yield "multiprocessors", card.processors, None
         yield "clock, GHz", card.clock_hz * 1e-9, None
-        yield "expected evaluations / s", card.evaluations_per_second, None
+        for precision in GOLDEN:
+            expected = card.evaluations_per_second(precision)
+            yield f"expected evaluations / s, {precision}", expected, None
     said = _nvidia_smi()
     if said:
         yield "nvidia-smi", said, None
@@ -91,7 +93,8 @@ def compile_kernels(deadline: Deadline) -> Iterator[Found]:
     """Yield time, registers and local memory of every kernel."""
     from nbsim.tools.machine_code import kernels
 
-    for name, kernel, arguments in kernels.launches():
+    capability = device.describe(0).compute_capability
+    for name, kernel, arguments in kernels.launches(capability):
         if deadline.passed:
             return
         if simulated():

@@ -2,10 +2,13 @@
 """Small runs that a device must render as the processor does."""
 
 import dataclasses
+import math
 
 import numpy as np
 
 from nbsim.backends.simulator import simulated
+from nbsim.model.models import Detector
+from nbsim.model.panel import Panel
 from nbsim.model.structure_factors import StructureFactors
 from nbsim.simulation import Simulation
 
@@ -52,7 +55,7 @@ TWINS: dict[str, tuple[str, bool]] = {
     "physical, gauss": ("-model physical -N 16 -gauss_xtal -oversample 2", True),
     "physical, tricubic": ("-model physical -N 2 -oversample 2 -distance 60", True),
 }
-MASKED = "mask"
+MASKED, PANELS = "mask", "panels"
 
 
 def list_of_F() -> StructureFactors:
@@ -65,12 +68,12 @@ def list_of_F() -> StructureFactors:
 
 def names() -> list[str]:
     """Return the names of all twins."""
-    return [*TWINS, MASKED]
+    return [*TWINS, MASKED, PANELS]
 
 
 def twin(name: str) -> Simulation:
     """Return the simulation of a twin."""
-    options, with_list = TWINS["any N, list" if name == MASKED else name]
+    options, with_list = TWINS["any N, list" if name in (MASKED, PANELS) else name]
     place = SMALL_PLACE if simulated() else PLACE
     simulation = Simulation.from_args(f"{CELL} {place} {options}")
     if with_list:
@@ -80,4 +83,25 @@ def twin(name: str) -> Simulation:
         mask[::3, ::2] = False
         detector = dataclasses.replace(simulation.detector, mask=mask)
         simulation = dataclasses.replace(simulation, detector=detector)
+    if name == PANELS:
+        detector = _tilted_panels(2 if simulated() else 50)
+        simulation = dataclasses.replace(simulation, detector=detector)
     return simulation
+
+
+def _tilted_panels(edge: int) -> Detector:
+    """Return three panels in a row of one image, a column apart."""
+    size = 40.0 / edge
+    panels = tuple(
+        Panel(
+            name=str(n),
+            spixels=edge,
+            fpixels=edge,
+            fdet_vector=(math.cos(tilt), 0.0, -math.sin(tilt)),
+            sdet_vector=(0.0, -1.0, 0.0),
+            pix0_vector_mm=(40.0 * n - 60.0, 20.0, 100.0),
+            origin=(0, n * (edge + 1)),
+        )
+        for n, tilt in enumerate((-0.2, 0.0, 0.2))
+    )
+    return Detector(panels=panels, pixel_size_mm=size)

@@ -2,6 +2,7 @@
 """Steps, each with its own time and its own failure, and what is written about them."""
 
 import json
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +57,8 @@ class Record:
     """What a step found.
 
     `status`: "ok", "wrong" (something is not as it should be), "failed" (it ended with
-    an error, `problem`), "partly" (its time was over), "not run".
+    an error, `problem`), "partly" (its time was over), "interrupted" (all ends with
+    it), "not run".
     """
 
     name: str
@@ -94,29 +96,53 @@ def run_steps(
         own = Deadline(whole.left * step.share / shares)
         say(f"{step.name}: {own.left:.0f} s at most")
         began = time.monotonic()
+        goes_on = True
         try:
             for what, value, right in step.run(own):
                 record.rows.append({"what": what, "value": value, "right": right})
             record.status = "partly" if own.passed else "ok"
+        except KeyboardInterrupt:
+            record.status = "interrupted"
+            goes_on = False
         except Exception as error:
             record.status = "failed"
             record.problem = f"{type(error).__name__}: {error}"
             traceback.print_exc()
-        if any(row["right"] is False for row in record.rows):
-            record.status = "wrong" if record.status != "failed" else "failed"
+        wrong = any(row["right"] is False for row in record.rows)
+        if wrong and record.status in ("ok", "partly"):
+            record.status = "wrong"
         record.seconds = time.monotonic() - began
         save(records)
+        if not goes_on:
+            break
     save(records)
     return records
 
 
 def write_report(folder: Path, head: dict[str, Any], records: list[Record]) -> None:
     """Write first_contact.json and first_contact.md, each whole or not at all."""
-    content = {**head, "steps": [vars(record) for record in records]}
-    text = json.dumps(content, indent=1, default=str)
+    text = json.dumps(content_of(head, records), indent=1)
     for name, data in (("json", text), ("md", "\n".join(markdown(head, records)))):
         with replace_when_complete(folder / f"first_contact.{name}") as stream:
             stream.write(f"{data}\n".encode())
+
+
+def content_of(head: dict[str, Any], records: list[Record]) -> dict[str, Any]:
+    """Return what is reported, as JSON can say it."""
+    return _plain({**head, "steps": [vars(record) for record in records]})
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without what JSON does not know: NumPy's kinds, nan, infinity."""
+    value = getattr(value, "item", lambda: value)()
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    known = value is None or isinstance(value, (bool, int, float, str))
+    return value if known else str(value)
 
 
 def markdown(head: dict[str, Any], records: list[Record]) -> Iterator[str]:
@@ -137,14 +163,20 @@ def markdown(head: dict[str, Any], records: list[Record]) -> Iterator[str]:
         yield f"## {record.name}: {record.status}"
         if record.problem:
             yield ""
-            yield f"    {record.problem}"
+            yield from (f"    {line}" for line in record.problem.splitlines())
         if record.rows:
             yield ""
             yield "| what | found | |"
             yield "|---|---|---|"
         for row in record.rows:
             mark = {True: "ok", False: "WRONG", None: ""}[row["right"]]
-            yield f"| {row['what']} | {_short(row['value'])} | {mark} |"
+            cells = (row["what"], _short(row["value"]), mark)
+            yield f"| {' | '.join(_cell(text) for text in cells)} |"
+
+
+def _cell(text: Any) -> str:
+    """Return a text that does not end a cell or a row."""
+    return " ".join(str(text).split()).replace("|", "\\|")
 
 
 def _short(value: Any) -> str:
