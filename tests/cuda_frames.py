@@ -97,7 +97,7 @@ def model_c(on, shape, response):
 #: A series whose frames have background, point spread and calibration.
 SERIES = (
     "-cell 70 80 90 75 85 95 -default_F 300 -N 5 -lambda 1 -distance 100 -pixel 2 "
-    "-detpixels 6 -oversample 1 -osc 1 -phisteps 2 -frames 3 -seed 4 -flux 1e8 "
+    "-detpixels 4 -oversample 1 -osc 1 -phisteps 1 -frames 3 -seed 4 -flux 1e8 "
     "-background water 1 -psf gauss -psf_fwhm 3000 -calibration 0.05 -saturation 75"
 )
 #: One image of a command line, with backgrounds and electronics.
