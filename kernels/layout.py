@@ -11,7 +11,7 @@ TILE = 512
 #: Rows of a tile that every loop has; see `cpu.tiles`.
 TILE_ROWS = 17
 #: Rows of scratch that an innermost loop may use.
-SCRATCH_ROWS = 7
+SCRATCH_ROWS = 11
 #: float64 of a tile.
 TILE_SIZE = (TILE_ROWS + SCRATCH_ROWS) * TILE
 

@@ -221,6 +221,14 @@ class TableF(NamedTuple):
     default_F_sqr: float
 
 
+class InsideF(NamedTuple):
+    """What is left of a `TableF` for pixels whose indices are all in the list."""
+
+    h_stride: float
+    k_stride: float
+    base: float
+
+
 class SpectralF(NamedTuple):
     """As `TableF`, for one source: F is made of parts; see `lanes_spectral`."""
 

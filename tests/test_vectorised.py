@@ -23,7 +23,7 @@ from lane_examples import (
     multiplying_loop,
     prepared,
 )
-from other_machines import check_arm
+from other_machines import arm_assembly
 from processor import chosen_kind
 
 import nbsim
@@ -42,11 +42,7 @@ INDEX_OPERATIONS = 9
 LISTS = pytest.mark.parametrize("listed", [False, True], ids=["default_F", "list"])
 #: Loops with a list: precision, and operations that each has at least.
 LISTED = {
-    "double": {
-        "fill_places": ("double", INDEX_OPERATIONS),
-        # Of a top-hat spot it is a comparison.
-        "fill_terms": ("double", 0),
-    },
+    "double": {"fill_places": ("double", INDEX_OPERATIONS)},
     "single": {"fill_terms": ("single", INDEX_OPERATIONS)},
 }
 #: Operations that the last of the loops with a list has at least.
@@ -98,8 +94,10 @@ def check_vectorised(text, precision, least=INDEX_OPERATIONS, before=0):
 def check_list(text, precision, products):
     """Assert that each of the loops with a list is vectorised, but for the reads."""
     for name, least in LISTED[precision].items():
-        check_vectorised(function_code(text, name), *least)
-    check_vectorised(function_code(text, products), precision, PRODUCTS[products])
+        for code in codes_of(text, name):
+            check_vectorised(code, *least)
+    for code in codes_of(text, products):
+        check_vectorised(code, precision, PRODUCTS[products])
     reads = function_code(text, "read_F")
     # One load for each pixel, or gathers. No arithmetic waits for them.
     assert not operations(reads)
@@ -118,7 +116,7 @@ def c_assembly(name, kinds):
     if not text:
         pytest.skip("the assembly cannot be inspected")
     # Vectors of two float64, multiplied and added in one.
-    assert re.search(r"\bfml[as]\b.*\.2d", check_arm(intermediate))
+    assert re.search(r"\bfml[as]\b.*\.2d", arm_assembly(intermediate))
     return text
 
 
@@ -127,12 +125,19 @@ def loop_assembly(function, shape, lookup):
     return c_assembly(name, loop_kinds(shape, lookup.arguments, lookup.table))
 
 
+def codes_of(text, name):
+    """Return the parts of an assembly that belong to a function, for each use of it."""
+    labels = list(re.finditer(rf"^\w*\d{name}B\w*:.*$", text, re.MULTILINE))
+    assert labels, f"no function {name}"
+    return [
+        text[label.end() : text.index(".Lfunc_end", label.end())] for label in labels
+    ]
+
+
 def function_code(text, name):
-    """Return the part of an assembly that belongs to a function."""
-    label = re.search(rf"^\w*\d{name}\w*:.*$", text, re.MULTILINE)
-    assert label, f"no function {name}"
-    end = text.index(".Lfunc_end", label.end())
-    return text[label.end() : end]
+    """Return the part of an assembly that belongs to a function, used in one way."""
+    (code,) = codes_of(text, name)
+    return code
 
 
 @LISTS
@@ -177,15 +182,18 @@ def test_interpolation(name):
     lookup = cpu_arguments.cubic_lookup(factors(True))
     text = loop_assembly(lanes_cubic.add_cubic, shape, lookup)
     # Four points per vector: sixteen lines of the cube, then four planes.
-    counts = operations(text)
+    counts = operations(function_code(text, "fill_points"))
     if chosen_kind().register == "xmm":
         assert counts["pd", "xmm"] >= 2 * 20
     else:
         assert counts["pd", "ymm"] >= 20
+    check_vectorised(function_code(text, "fill_inside"), "double")
     check_vectorised(function_code(text, "fill_indices"), "double")
     # Before it: the size of a plane, and how far each axis reaches.
     check_vectorised(function_code(text, "cubic_places"), "double", before=4)
     check_vectorised(function_code(text, "fill_terms"), "double", least=0)
+    check_vectorised(function_code(text, "fill_weights"), "double")
+    check_vectorised(function_code(text, "add_interpolated"), "double")
 
 
 #: The loops of a usual tile: operations that each has at least, and before it.

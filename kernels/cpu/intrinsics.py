@@ -130,11 +130,11 @@ def scale_by_power_of_two32(typing_context, bits, n_bits):
 
 
 @intrinsic
-def weighted_cube(typing_context, table, first, k_stride, h_stride, wh, wk, wl):
-    """Return sum wh[p] wk[q] wl[r] table[first + p h_stride + q k_stride + r].
+def weighted_planes(typing_context, table, first, k_stride, h_stride, wh, wk, points):
+    """Fill in points[r] = sum wh[p] wk[q] table[first + p h_stride + q k_stride + r].
 
-    Sixteen loads of four neighbours each, in vector registers: a loop over pixels
-    would gather the 64 numbers one by one.
+    r = 0 ... 3. Sixteen loads of four neighbours each, in vector registers: a loop over
+    pixels would gather the 64 numbers one by one.
     """
     four = ir.VectorType(ir.DoubleType(), 4)
     index = ir.IntType(32)
@@ -152,35 +152,30 @@ def weighted_cube(typing_context, table, first, k_stride, h_stride, wh, wk, wl):
             total = term if total is None else builder.fadd(total, term, ("contract",))
         return total
 
+    def at(builder, place):
+        return builder.bitcast(place, ir.PointerType(four))
+
     def codegen(context, builder, signature, arguments):
-        table, plane, k_stride, h_stride = arguments[:4]
-        wh, wk, wl = (
-            [builder.extract_value(weights, i) for i in range(4)]
-            for weights in arguments[4:]
+        table, plane, k_stride, h_stride, *given, points = arguments
+        wh, wk = (
+            [spread(builder, builder.extract_value(weights, i)) for i in range(4)]
+            for weights in given
         )
-        wh, wk = ([spread(builder, w) for w in weights] for weights in (wh, wk))
         planes = []
         for _ in range(4):
             line, rows = plane, []
             for _ in range(4):
-                place = builder.gep(table, [line])
-                place = builder.bitcast(place, ir.PointerType(four))
+                place = at(builder, builder.gep(table, [line]))
                 rows.append(builder.load(place, align=8))
                 line = builder.add(line, k_stride)
             planes.append(weighted(builder, wk, rows))
             plane = builder.add(plane, h_stride)
-        cube = weighted(builder, wh, planes)
-        points = [
-            builder.extract_element(cube, ir.Constant(index, lane)) for lane in range(4)
-        ]
-        return weighted(builder, wl, points)
+        builder.store(weighted(builder, wh, planes), at(builder, points), align=8)
+        return context.get_dummy_value()
 
     weights = types.UniTuple(types.float64, 4)
     place = types.uint64
-    return (
-        types.float64(table, place, place, place, weights, weights, weights),
-        codegen,
-    )
+    return types.void(table, place, place, place, weights, weights, points), codegen
 
 
 @intrinsic

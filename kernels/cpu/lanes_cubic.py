@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Tricubic interpolation of F for a tile of pixels; formulas as in `structure_factor`.
 
-Short loops per orientation: indices, F_latt^2, where each pixel reads, with pixels as
-lanes; then the 64 reads and their weights, with the points of the list as lanes.
+Short loops per orientation. With pixels as lanes: distances and where each pixel reads,
+F_latt^2, weights. Then the 64 reads, with four neighbours in the list as lanes, which
+leave four points along l; and these, with pixels as lanes again.
 """
 
 import numpy as np
@@ -11,16 +12,27 @@ from numba.extending import overload
 from .. import params
 from ..jit import LANE_OPTIONS, lanes, lanes_inline
 from ..layout import TILE
-from .intrinsics import vector_loop, weighted_cube
-from .lanes import TWO52, cell_at, element_at, keep_distance, nearest
-from .lanes_listed import PLACE, SKIP, TERM, fill_terms
+from .intrinsics import advanced, vector_loop, weighted_planes
+from .lanes import (
+    TWO52,
+    cell_at,
+    element_at,
+    is_dark,
+    keep_distance,
+    kept_spot,
+    nearest,
+)
+from .lanes_inside import DOUBT, all_inside
 
-#: So close to the edge of the list the scalar formula decides who is outside: an index
-#: is rounded differently there. More than the rounding of any index up to 10^6.
-DOUBT = 2.0**-30
-# Places of the rows of scratch, after those of lists: the indices, and then the
-# positions between points.
-TH, TK, TL = (row * TILE for row in range(4, 7))
+# Places of the rows of scratch, after those of `lanes`; F_latt^2, and where F_latt is 0,
+# take those of distances. Indices become positions between points.
+TERM, SKIP = (row * TILE for row in range(2))
+TH, TK, TL, PLACE = (row * TILE for row in range(4, 8))
+#: Pixels whose weights and points are kept at a time: they stay in the L1 cache.
+CHUNK = 128
+#: Weights of four points along h and along k, then four points along l of each pixel.
+WEIGHTS = 8 * TILE
+POINTS = WEIGHTS + 8 * CHUNK
 
 
 def doubt(lookup):
@@ -152,6 +164,42 @@ def fill_indices(sx, sy, sz, scratch, n, cell, shape, lookup):
 
 
 @lanes
+def fill_inside(sx, sy, sz, scratch, n, cell, shape, lookup):
+    """Fill in distances and where one orientation reads, where no index is outside.
+
+    Arguments and what is filled in as in `fill_indices` and `cubic_places`.
+    """
+    vector_loop()
+    ax, ay, az, bx, by, bz, cx, cy, cz = cell
+    h_stride = lookup.k_range * lookup.l_range
+    for i in range(n):
+        h = ax * sx[i] + ay * sy[i] + az * sz[i]
+        k = bx * sx[i] + by * sy[i] + bz * sz[i]
+        l = cx * sx[i] + cy * sy[i] + cz * sz[i]
+        dh = h - nearest(h, shape, lookup)
+        dk = k - nearest(k, shape, lookup)
+        dl = l - nearest(l, shape, lookup)
+        keep_distance(scratch, i, dh, dk, dl, shape)
+        p = np.floor(h) - lookup.h_min - 1.0
+        q = np.floor(k) - lookup.k_min - 1.0
+        r = np.floor(l) - lookup.l_min - 1.0
+        scratch[TH + i] = h - (p + lookup.h_min + 1.0)
+        scratch[TK + i] = k - (q + lookup.k_min + 1.0)
+        scratch[TL + i] = l - (r + lookup.l_min + 1.0)
+        scratch[PLACE + i] = p * h_stride + (q * lookup.l_range + (r + TWO52))
+
+
+@lanes
+def fill_terms(scratch, n, shape):
+    """Fill in F_latt^2, and where F_latt is 0."""
+    vector_loop()
+    for i in range(n):
+        term = kept_spot(scratch, i, shape)
+        scratch[SKIP + i] = 1.0 if is_dark(scratch, i, shape) else 0.0
+        scratch[TERM + i] = term
+
+
+@lanes
 def cubic_places(total, keep, fell, scratch, n, shape, lookup, water):
     """Fill in where one orientation reads; mark pixels that fall out.
 
@@ -221,6 +269,82 @@ def lagrange_weights(t):
     )
 
 
+@lanes
+def fill_weights(t, n, weights):
+    """Fill in the weights of four points along an axis, a row of CHUNK each."""
+    vector_loop()
+    for i in range(n):
+        a, b, c, d = lagrange_weights(t[i])
+        weights[i] = a
+        weights[CHUNK + i] = b
+        weights[2 * CHUNK + i] = c
+        weights[3 * CHUNK + i] = d
+
+
+@lanes
+def fill_points(place, wh, wk, table, k_stride, h_stride, n, points):
+    """Fill in four points along l for each pixel, interpolated along h and k."""
+    vector_loop()
+    for i in range(n):
+        weighted_planes(
+            table,
+            element_at(place[i]),
+            k_stride,
+            h_stride,
+            (wh[i], wh[CHUNK + i], wh[2 * CHUNK + i], wh[3 * CHUNK + i]),
+            (wk[i], wk[CHUNK + i], wk[2 * CHUNK + i], wk[3 * CHUNK + i]),
+            advanced(points, 4 * i),
+        )
+
+
+@lanes
+def add_interpolated(term, t, points, n, total):
+    """Interpolate along l, square, and add the terms."""
+    vector_loop()
+    for i in range(n):
+        a, b, c, d = lagrange_weights(t[i])
+        F = a * points[4 * i] + b * points[4 * i + 1]
+        F = F + c * points[4 * i + 2] + d * points[4 * i + 3]
+        total[i] += term[i] * (F * F)
+
+
+@lanes
+def add_tile(scratch, n, lookup, table, total):
+    """Add the terms of one orientation: reads, weights, squares."""
+    k_stride = np.uint64(lookup.l_range)
+    h_stride = np.uint64(lookup.k_range * lookup.l_range)
+    wh, wk = advanced(scratch, WEIGHTS), advanced(scratch, WEIGHTS + 4 * CHUNK)
+    points = advanced(scratch, POINTS)
+    for first in range(0, n, CHUNK):
+        some = min(CHUNK, n - first)
+        fill_weights(advanced(scratch, TH + first), some, wh)
+        fill_weights(advanced(scratch, TK + first), some, wk)
+        place = advanced(scratch, PLACE + first)
+        fill_points(place, wh, wk, table, k_stride, h_stride, some, points)
+        add_interpolated(
+            advanced(scratch, TERM + first),
+            advanced(scratch, TL + first),
+            points,
+            some,
+            advanced(total, first),
+        )
+
+
+@lanes
+def fill_at_edge(
+    sx, sy, sz, scratch, keep, fell, n, cell, shape, lookup, water, total
+):
+    """Fill in F_latt^2 and where one orientation reads, near the list's edge."""
+    # Few tiles have pixels that need the nearest F, and only they pay for it.
+    fill_indices(sx, sy, sz, scratch, n, cell, shape, lookup)
+    fill_terms(scratch, n, shape)
+    cubic_places(total, keep, fell, scratch, n, shape, within(lookup), water)
+    if some_nearest(fell, n, lookup):
+        fill_indices(sx, sy, sz, scratch, n, cell, shape, lookup)
+        fill_terms(scratch, n, shape)
+        cubic_places(total, keep, fell, scratch, n, shape, lookup, water)
+
+
 def add_cubic(
     sx,
     sy,
@@ -244,27 +368,15 @@ def add_cubic(
     Arguments as in `lanes.add_terms`.
     """
     form, find = shape[0], lookup[0]
-    k_stride = np.uint64(find.l_range)
-    h_stride = np.uint64(find.k_range * find.l_range)
+    inside = all_inside(sx, sy, sz, n, cells, orientations, find)
     for m in range(orientations):
         cell = cell_at(cells, m)
-        # Only tiles at the edge of the list pay for the nearest F.
-        fill_indices(sx, sy, sz, scratch, n, cell, form, find)
-        fill_terms(scratch, n, form, True)
-        cubic_places(total, keep, fell, scratch, n, form, within(find), water)
-        if some_nearest(fell, n, find):
-            fill_indices(sx, sy, sz, scratch, n, cell, form, find)
-            fill_terms(scratch, n, form, True)
-            cubic_places(total, keep, fell, scratch, n, form, find, water)
-        for i in range(n):
-            F = weighted_cube(
-                table,
-                element_at(scratch[PLACE + i]),
-                k_stride,
-                h_stride,
-                lagrange_weights(scratch[TH + i]),
-                lagrange_weights(scratch[TK + i]),
-                lagrange_weights(scratch[TL + i]),
+        if inside:
+            fill_inside(sx, sy, sz, scratch, n, cell, form, find)
+            fill_terms(scratch, n, form)
+        else:
+            fill_at_edge(
+                sx, sy, sz, scratch, keep, fell, n, cell, form, find, water, total
             )
-            total[i] += scratch[TERM + i] * (F * F)
+        add_tile(scratch, n, find, table, total)
     return 0
