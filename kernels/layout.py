@@ -11,7 +11,7 @@ TILE = 512
 #: Rows of a tile that every loop has; see `cpu.tiles`.
 TILE_ROWS = 17
 #: Rows of scratch that an innermost loop may use.
-SCRATCH_ROWS = 11
+SCRATCH_ROWS = 10
 #: float64 of a tile.
 TILE_SIZE = (TILE_ROWS + SCRATCH_ROWS) * TILE
 
@@ -28,6 +28,7 @@ LOOP = np.dtype(
         ("lookup_step", np.int64),
         # Address of the cells for the first evaluation, which sets it to 0; or 0.
         ("first_cells", np.int64),
+        ("interpolates", np.int64),  # whether pixels may be marked (`lanes_cubic`)
         # Set to 1 by another thread, it ends the call without an image.
         ("stopped", np.int64),
     ]

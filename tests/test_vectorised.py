@@ -42,7 +42,11 @@ INDEX_OPERATIONS = 9
 LISTS = pytest.mark.parametrize("listed", [False, True], ids=["default_F", "list"])
 #: Loops with a list: precision, and operations that each has at least.
 LISTED = {
-    "double": {"fill_places": ("double", INDEX_OPERATIONS)},
+    "double": {
+        "fill_places": ("double", INDEX_OPERATIONS),
+        # Of a top-hat spot it is a comparison.
+        "fill_terms": ("double", 0),
+    },
     "single": {"fill_terms": ("single", INDEX_OPERATIONS)},
 }
 #: Operations that the last of the loops with a list has at least.

@@ -17,21 +17,19 @@ from .lanes import (
     TWO52,
     cell_at,
     element_at,
-    is_dark,
     keep_distance,
-    kept_spot,
     nearest,
 )
 from .lanes_inside import DOUBT, all_inside
+from .lanes_listed import PLACE, SKIP, TERM, fill_terms
 
-# Places of the rows of scratch, after those of `lanes`; F_latt^2, and where F_latt is 0,
-# take those of distances. Indices become positions between points.
-TERM, SKIP = (row * TILE for row in range(2))
-TH, TK, TL, PLACE = (row * TILE for row in range(4, 8))
+# Places of the rows of scratch, after those of lists: the indices, and then the
+# positions between points.
+TH, TK, TL = (row * TILE for row in range(4, 7))
 #: Pixels whose weights and points are kept at a time: they stay in the L1 cache.
 CHUNK = 128
 #: Weights of four points along h and along k, then four points along l of each pixel.
-WEIGHTS = 8 * TILE
+WEIGHTS = 7 * TILE
 POINTS = WEIGHTS + 8 * CHUNK
 
 
@@ -190,16 +188,6 @@ def fill_inside(sx, sy, sz, scratch, n, cell, shape, lookup):
 
 
 @lanes
-def fill_terms(scratch, n, shape):
-    """Fill in F_latt^2, and where F_latt is 0."""
-    vector_loop()
-    for i in range(n):
-        term = kept_spot(scratch, i, shape)
-        scratch[SKIP + i] = 1.0 if is_dark(scratch, i, shape) else 0.0
-        scratch[TERM + i] = term
-
-
-@lanes
 def cubic_places(total, keep, fell, scratch, n, shape, lookup, water):
     """Fill in where one orientation reads; mark pixels that fall out.
 
@@ -331,17 +319,15 @@ def add_tile(scratch, n, lookup, table, total):
 
 
 @lanes
-def fill_at_edge(
-    sx, sy, sz, scratch, keep, fell, n, cell, shape, lookup, water, total
-):
+def fill_at_edge(sx, sy, sz, scratch, keep, fell, n, cell, shape, lookup, water, total):
     """Fill in F_latt^2 and where one orientation reads, near the list's edge."""
     # Few tiles have pixels that need the nearest F, and only they pay for it.
     fill_indices(sx, sy, sz, scratch, n, cell, shape, lookup)
-    fill_terms(scratch, n, shape)
+    fill_terms(scratch, n, shape, True)
     cubic_places(total, keep, fell, scratch, n, shape, within(lookup), water)
     if some_nearest(fell, n, lookup):
         fill_indices(sx, sy, sz, scratch, n, cell, shape, lookup)
-        fill_terms(scratch, n, shape)
+        fill_terms(scratch, n, shape, True)
         cubic_places(total, keep, fell, scratch, n, shape, lookup, water)
 
 
@@ -373,7 +359,7 @@ def add_cubic(
         cell = cell_at(cells, m)
         if inside:
             fill_inside(sx, sy, sz, scratch, n, cell, form, find)
-            fill_terms(scratch, n, form)
+            fill_terms(scratch, n, form, True)
         else:
             fill_at_edge(
                 sx, sy, sz, scratch, keep, fell, n, cell, form, find, water, total

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from ..jit import lanes, lanes_inline
+from ..jit import lanes, lanes_inline, scalar
 from ..reference.detector import pixel_position
 from ..reference.polarization import kahn
 from .intrinsics import vector_loop
@@ -37,9 +37,10 @@ def pixel_numbers(first, n, run, active, fast, slow):
             slow[i] = row - run.first_slow
             fast[i] = flat - row * run.fpixels - run.first_fast
         return
-    rows_per_pixel = 1.0 / run.width
+    rows_per_pixel, begin = 1.0 / run.width, np.float64(first)
     for i in range(n):
-        rank = np.float64(first + i)
+        # 32 bits: longer ones become float64 in vectors with AVX-512 only.
+        rank = begin + np.float64(np.int32(i))
         row = np.floor((rank + 0.5) * rows_per_pixel)
         slow[i] = run.ymin + row - run.first_slow
         fast[i] = run.xmin + (rank - row * run.width) - run.first_fast
@@ -250,6 +251,18 @@ def add_shares(sums, keep, share, n, total):
         sums[i] = 0.0
 
 
+@scalar
+def square(x):
+    """Return x^2, rounded: not fused with what it is added to."""
+    return x * x
+
+
+@lanes_inline
+def missing_polar(value, keep, polar, again):
+    """Return polar of a pixel: what it has, or what it gets if it has none."""
+    return value if (keep != 0.0) & (again | (polar == 0.0)) else polar
+
+
 @lanes
 def polarizations(dx, dy, dz, ray, E_in, B_in, n, run, keep, polar):
     """Fill in polar of the kept pixels where it is still 0.
@@ -269,13 +282,32 @@ def polarizations(dx, dy, dz, ray, E_in, B_in, n, run, keep, polar):
     vector_loop()
     K, again = run.polarization, run.oversample_polar
     missing = 0
+    if K == 0.0:
+        # An unpolarized beam, the usual one: the fields do not matter. The same bits.
+        for i in range(n):
+            cos_2theta = dx[i] * ray[0] + dy[i] * ray[1] + dz[i] * ray[2]
+            value = kahn(square(cos_2theta), 0.0)
+            value = missing_polar(value, keep[i], polar[i], again)
+            polar[i] = value
+            missing += value == 0.0
+        return missing != 0
     for i in range(n):
         value = kahn_factor(dx[i], dy[i], dz[i], ray, E_in, B_in, K)
-        wanted = (keep[i] != 0.0) & (again | (polar[i] == 0.0))
-        value = value if wanted else polar[i]
+        value = missing_polar(value, keep[i], polar[i], again)
         polar[i] = value
         missing += value == 0.0
     return missing != 0
+
+
+@lanes
+def gaps(fast, slow, n, fpixels):
+    """Return how many pixels do not follow the one before them in the image."""
+    vector_loop()
+    count = 0
+    for i in range(n - 1):
+        step = (slow[i + 1] - slow[i]) * fpixels + (fast[i + 1] - fast[i])
+        count += 1 if step != 1.0 else 0
+    return count
 
 
 @lanes
@@ -292,5 +324,10 @@ def store_photons(fast, slow, total, capture, polar, omega, n, run, loop, image)
         value *= 1.0 if run.oversample_omega | run.per_ray else omega[i]
         total[i] = value
     corner = run.first_slow * run.fpixels + run.first_fast
+    if gaps(fast, slow, n, run.fpixels) == 0:
+        begin = int(slow[0] * run.fpixels + fast[0]) + corner
+        for i in range(n):
+            image[begin + i] = total[i]
+        return
     for i in range(n):
         image[int(slow[i] * run.fpixels + fast[i]) + corner] = total[i]

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Loops over a tile of pixels with a list of F, one pixel per vector lane.
 
-Three short loops per orientation, over rows that stay in the L1 cache: how far a pixel
-is from a lattice point and where F is (vectors), reading F (one load per pixel, or
-gathers), the spot, times F^2, added (vectors). In a single loop the reads decide: LLVM
-takes vectors for everything where it thinks that gathers are cheap, and for nothing
-where it does not.
+Four short loops per orientation, over rows that stay in the L1 cache: how far a pixel
+is from a lattice point and where F is (vectors), F_latt^2 (vectors), reading F (one
+load per pixel, or gathers), multiplying and adding (vectors). In a single loop the
+reads decide: LLVM takes vectors for everything where it thinks that gathers are cheap,
+and for nothing where it does not.
+
+Tiles whose indices are all in the list, nearly all of them, need no clamps.
 """
 
 from numba.extending import overload
@@ -24,8 +26,8 @@ from .lanes import (
 )
 from .lanes_inside import all_inside
 
-# Places of the rows of scratch, after those of `lanes`.
-PLACE, F_CELL = (row * TILE for row in range(3, 5))
+# Places of the rows of scratch. The first three stand where distances stood before.
+TERM, F_CELL, SKIP, PLACE = (row * TILE for row in range(4))
 
 
 @lanes_inline
@@ -83,6 +85,17 @@ def fill_places(sx, sy, sz, scratch, n, cell, shape, lookup):
 
 
 @lanes
+def fill_terms(scratch, n, shape, running):
+    """Fill in F_latt^2; if `running` is not None, also where F_latt is 0."""
+    vector_loop()
+    for i in range(n):
+        term = kept_spot(scratch, i, shape)
+        if running is not None:
+            scratch[SKIP + i] = 1.0 if is_dark(scratch, i, shape) else 0.0
+        scratch[TERM + i] = term
+
+
+@lanes
 def read_F(scratch, n, table):
     """Fill in F of every place."""
     vector_loop()
@@ -108,31 +121,33 @@ def _F_sqr_at(scratch, i, lookup):
 
 
 @lanes
-def add_products(scratch, n, shape, lookup, total):
+def add_products(scratch, n, lookup, total):
     """Add F_cell^2 F_latt^2."""
     vector_loop()
     for i in range(n):
-        total[i] += kept_spot(scratch, i, shape) * F_sqr_at(scratch, i, lookup)
+        total[i] += scratch[TERM + i] * F_sqr_at(scratch, i, lookup)
 
 
 @lanes
-def multiply_products(scratch, n, shape, lookup, factor, water, weight, total):
+def multiply_products(scratch, n, lookup, factor, water, weight, total):
     """Add the terms and multiply the running sum; see `lanes.multiply_terms`."""
     vector_loop()
     for i in range(n):
-        spot = kept_spot(scratch, i, shape)
-        term = spot * (factor * F_sqr_at(scratch, i, lookup))
-        skipped = is_dark(scratch, i, shape) and not water
+        term = scratch[TERM + i] * (factor * F_sqr_at(scratch, i, lookup))
+        skipped = (scratch[SKIP + i] != 0.0) and not water
         total[i] = total[i] if skipped else (total[i] + term) * weight[i]
 
 
 @lanes
-def add_orientations(sx, sy, sz, total, scratch, n, cells, orientations, form, find, table):
+def add_orientations(
+    sx, sy, sz, total, scratch, n, cells, orientations, form, find, table
+):
     """Add the terms of every orientation; arguments as in `lanes.add_terms`."""
     for m in range(orientations):
         fill_places(sx, sy, sz, scratch, n, cell_at(cells, m), form, find)
+        fill_terms(scratch, n, form, None)
         read_F(scratch, n, table)
-        add_products(scratch, n, form, find, total)
+        add_products(scratch, n, find, total)
 
 
 def add_listed_terms(
@@ -153,10 +168,7 @@ def add_listed_terms(
     factor,
     water,
 ):
-    """Add the terms of every orientation; see `lanes.add_terms`.
-
-    Most tiles are inside the list, whatever the orientation: nothing is clamped there.
-    """
+    """Add the terms of every orientation; see `lanes.add_terms`."""
     form, find = shape[0], lookup[0]
     if all_inside(sx, sy, sz, n, cells, orientations, find):
         inside = params.InsideF(find.h_stride, find.k_stride, find.base)
@@ -192,6 +204,7 @@ def multiply_listed_terms(
     form, find = shape[0], lookup[0]
     for m in range(orientations):
         fill_places(sx, sy, sz, scratch, n, cell_at(cells, m), form, find)
+        fill_terms(scratch, n, form, True)
         read_F(scratch, n, table)
-        multiply_products(scratch, n, form, find, factor, water, weight, total)
+        multiply_products(scratch, n, find, factor, water, weight, total)
     return 0

@@ -300,7 +300,8 @@ def render_tile(
     geometry.store_photons(
         fast, slow, total, capture, polar, omega, n, run, loop, image
     )
-    geometry.mark(fell, n, fell_out)
+    if loop.interpolates:
+        geometry.mark(fell, n, fell_out)
     return 0
 
 
@@ -342,8 +343,9 @@ def render_tiles(
         its pixels have had, counted anew for each layer, subpixel and source (and part
         of a tile, where panels meet).
     fell_out
-        uint8, one element per rank: becomes 1 where an index outside the list was
-        evaluated while interpolating, or one so close that rounding decides.
+        uint8, one element per rank where the loop interpolates, else none: becomes 1
+        where an index outside the list was evaluated, or one so close that rounding
+        decides.
     runs
         (panels,) records of the run's numbers.
     loops

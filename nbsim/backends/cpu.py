@@ -144,7 +144,7 @@ class CpuBackend:
 
         of_tile = (self._run, loop, *self._arguments)
         done = np.zeros(-(-(stop - start) // TILE))
-        fell_out = np.zeros(stop - start, np.uint8)
+        fell_out = np.zeros(stop - start if loop["interpolates"] else 0, np.uint8)
         counter = np.zeros(1, np.int64)
         rows = (counter, self._scratch, done, fell_out)
 

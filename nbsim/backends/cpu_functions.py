@@ -65,7 +65,8 @@ class LaneLoop:
         kinds = loop_kinds(shape, lookup.arguments, lookup.table)
         place = address(f"cpu.{function}", kinds)
         arguments = (part.ctypes.data for part in self._kept)
-        numbers = (place, *arguments, factor, running, step, 0, 0)
+        interpolates = "cubic" in function
+        numbers = (place, *arguments, factor, running, step, 0, interpolates, 0)
         self.record = np.array([numbers], LOOP)
 
 

@@ -175,7 +175,9 @@ def check_finite(job: Job, panels: PanelArgs | None = None) -> None:
     """
     for arguments in filter(None, (panels, job.det, job.beam, job.xtal)):
         for name, value in arguments._asdict().items():
-            if not np.isfinite(value).all():
+            # Most are numbers: a frame of a series has no time for arrays of one.
+            whole = isinstance(value, (int, float))
+            if not (math.isfinite(value) if whole else np.isfinite(value).all()):
                 raise ValueError(
                     f"{name} of this run is not finite: some of its sizes, taken "
                     "together, are too large or too small"
