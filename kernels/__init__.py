@@ -32,6 +32,19 @@ running product
     What model c does with -oversample_: the sum so far is multiplied after each term.
 listed
     With a list of F; looked up in a loop of its own.
+sparse
+    From the reflections to the pixels, only what is lit; the other way is dense.
+view
+    One source, phi step and mosaic domain: one orientation as one ray sees it.
+ball
+    Where a reflection is bright enough to matter, in reciprocal space.
+lit
+    Inside a ball. A term that is not is left out.
+hit
+    A reflection whose ball one view brings onto the detector, with its box of
+    subpixels.
+band
+    A rectangle of tiles whose hits are kept in memory at the same time.
 """
 
 import os

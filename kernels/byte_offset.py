@@ -5,10 +5,10 @@ One byte for -127 to 127; 0x80 announces two, 0x8000 after it four bytes, little
 A difference of two 32-bit numbers can need 33 bits: then 0x80000000 announces eight.
 """
 
-from numba import njit
+from .jit import serial
 
 
-@njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)
+@serial
 def byte_offset(pixels, out):
     """Compress.
 

@@ -20,7 +20,6 @@ import pathlib
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 
 import llvmlite.binding as llvm
@@ -158,6 +157,8 @@ def private_folder(purpose: str) -> pathlib.Path:
     OSError
         If there is none and none can be made.
     """
+    import tempfile  # with what it imports, not for every start
+
     temporary = pathlib.Path(tempfile.gettempdir())
     prefix = f"{purpose}-{os.geteuid() if HAS_OWNERS else 'user'}-"
     for folder in sorted(temporary.glob(f"{prefix}*")):

@@ -15,6 +15,12 @@ SCRATCH_ROWS = 10
 #: float64 of a tile.
 TILE_SIZE = (TILE_ROWS + SCRATCH_ROWS) * TILE
 
+#: Pixels of a block of a background's row, whose arrays stay in the L1 cache.
+BACKGROUND_BLOCK = 256
+#: Rows of its scratch: direction x, y, z, solid angle, s, F, polarization, sum, the
+#: farthest ray.
+BACKGROUND_ROWS = 9
+
 #: An innermost loop: its address and arguments; see `cpu.lanes.add_terms`.
 LOOP = np.dtype(
     [

@@ -28,7 +28,6 @@ import hashlib
 import json
 import os
 import pathlib
-import secrets
 import stat
 import time
 import warnings
@@ -145,7 +144,7 @@ def write(
     header = {"key": key, "entry": symbol, "sizes": [len(code), len(rest)]}
     checked = text(header) + b"\n" + code + rest
     checksum = hashlib.sha256(checked).hexdigest().encode()
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}{UNFINISHED}")
+    unfinished = path.with_name(f"{path.name}.{os.urandom(8).hex()}{UNFINISHED}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY
     try:
         with open(os.open(unfinished, flags, 0o600), "wb") as stream:

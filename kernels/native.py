@@ -41,6 +41,8 @@ SETTINGS = (
 )
 #: The other way to set them, which numba looks for where it is started.
 SETTINGS_FILE = ".numba_config.yaml"
+#: Options of numba that leave out the code for calls from Python and C.
+WRAPPERS = "no_cfunc_wrapper", "no_cpython_wrapper"
 #: Of numba's functions: no error; -2: no error, and the result is None.
 FINE = (0, -2)
 
@@ -229,11 +231,10 @@ def compile_result(name: str, kinds: Sequence[Kind]) -> Any:
 
     function = function_of(name)
     options = dict(getattr(function, "targetoptions", LANE_OPTIONS))
-    for wrapper in ("nogil", "nopython", "no_cfunc_wrapper", "no_cpython_wrapper"):
-        options.pop(wrapper, None)
-    bare = njit(no_cfunc_wrapper=True, no_cpython_wrapper=True, _nrt=False, **options)(
-        getattr(function, "py_func", function)
-    )
+    for own in (*WRAPPERS, "nogil", "nopython", "_nrt"):
+        options.pop(own, None)
+    options.update({wrapper: True for wrapper in WRAPPERS}, _nrt=False)
+    bare = njit(**options)(getattr(function, "py_func", function))
     types = tuple(kind.make() for kind in kinds)
     bare.compile(types)
     return bare.overloads[types]

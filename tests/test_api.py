@@ -367,3 +367,31 @@ def test_numpy_numbers_are_numbers():
 def test_wrong_noise_argument(simulation, arguments, message):
     with pytest.raises((TypeError, ValueError), match=message):
         simulation.noise(np.ones((48, 48), np.float32), **arguments)
+
+
+SHORT = "-cell 70 80 90 -N 5 -detpixels 64 -device cpu"
+#: Lines that each need other kernels.
+NEED_KERNELS = (
+    "-hkl one.hkl -nonoise",
+    "-default_F 10 -background water 1 -nonoise -floatfile x.cbf",
+    "-default_F 10 -trace_pixel 3 4 -printout_pixel 3 4 -nonoise",
+)
+
+
+def test_once_compiled_nothing_needs_numba(tmp_path):
+    (tmp_path / "one.hkl").write_text("0 0 1 10\n1 1 1 5.5\n")
+    program = (
+        "import sys; from nbsim.command.main import main\n"
+        f"for line in {NEED_KERNELS!r}:\n"
+        f"    assert main([*{SHORT.split()!r}, *line.split()]) == 0, line\n"
+        "    print(line if 'numba' in sys.modules else 'without', file=sys.stderr)"
+    )
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    assert done.stderr.split() == ["without"] * len(NEED_KERNELS)

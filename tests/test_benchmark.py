@@ -242,8 +242,8 @@ def test_stages_add_up_to_the_command(monkeypatch):
     assert sum(content["stages"].values()) == pytest.approx(content["command"])
     assert 0.0 < content["stages"]["render"] < content["command"]
     assert 0.0 < content["outside"] < content["command"]
-    assert content["help"] < content["command"]
-    assert content["first"] == 12.5
+    assert content["help"] < content["config"] < content["command"]
+    assert content["first"] == content["first_sparse"] == 12.5
     assert {"numpy", "llvmlite", "nbsim"} <= set(content["imports"])
     # Everything is in the cache.
     assert "numba" not in content["imports"]

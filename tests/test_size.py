@@ -116,8 +116,10 @@ def test_backgrounds_are_part_of_the_estimate():
 
 
 def test_a_run_in_which_little_is_lit_is_not_long():
-    setup = Simulation.from_args(f"{START} -oversample 100000").setup
-    assert estimate.long_run_warning(setup, 1, lit_fraction=1e-3) is None
+    many = "-oversample 50000 -gauss_xtal -N 20 -detpixels 64"
+    for sparse, is_long in (("auto", False), ("off", True)):
+        setup = Simulation.from_args(f"{START} {many} -sparse {sparse}").setup
+        assert (estimate.long_run_warning(setup, 1) is not None) == is_long
 
 
 @pytest.mark.parametrize(

@@ -16,17 +16,13 @@ import math
 import numpy as np
 
 from ..jit import entry, scalar
+from ..layout import BACKGROUND_BLOCK as BLOCK
 from ..reference.detector import pixel_position
 from ..reference.polarization import kahn
 from .intrinsics import vector_loop
 
 # Nobody calls these from C; several Python threads run them at once.
 row_loop = entry(no_cfunc_wrapper=True)
-
-#: Pixels of a block, whose arrays stay in the L1 cache.
-BLOCK = 256
-#: Rows of scratch: direction x, y, z, solid angle, s, F, polarization.
-SCRATCH_ROWS = 7
 
 
 @scalar
@@ -168,7 +164,7 @@ def finish(total, scale, farthest, s_max, row):
 
 @row_loop
 def background_rows(
-    first_row, last_row, roi, det, beam, weights, table, scale, F_only, out
+    first_row, last_row, roi, det, beam, weights, table, scale, F_only, out, scratch
 ):
     """Render rows of a background, for a sorted table.
 
@@ -189,6 +185,8 @@ def background_rows(
         Write F of the last subpixel and source instead.
     out
         (slow, fast) float32.
+    scratch
+        (`layout.BACKGROUND_ROWS`, `layout.BACKGROUND_BLOCK`) float64.
 
     Returns
     -------
@@ -196,8 +194,6 @@ def background_rows(
         Number of pixels with a ray beyond the table.
     """
     xmin, xmax = roi
-    scratch = np.empty((SCRATCH_ROWS, BLOCK))
-    sums, most = np.empty(BLOCK), np.empty(BLOCK)
     oversample = det.oversample
     beyond = 0
     for slow in range(first_row, last_row):
@@ -210,8 +206,7 @@ def background_rows(
                 scratch[3, :n],
             )
             s, F, polar = scratch[4, :n], scratch[5, :n], scratch[6, :n]
-            total = sums[:n]
-            farthest = most[:n]
+            total, farthest = scratch[7, :n], scratch[8, :n]
             total[:] = 0.0
             farthest[:] = 0.0
             for k in range(oversample * oversample):
@@ -226,11 +221,26 @@ def background_rows(
                     add_terms(F, polar, omega, weights[source], total)
             row = out[slow, first : first + n]
             if F_only:
-                total[:] = F
+                for i in range(n):
+                    total[i] = F[i]
             beyond += finish(
                 total, 1.0 if F_only else scale, farthest, table.s_max, row
             )
     return beyond
+
+
+@scalar
+def of_one_pixel(scratch):
+    """Return the first element of each row of scratch, as rows of one."""
+    return (
+        scratch[0, :1],
+        scratch[1, :1],
+        scratch[2, :1],
+        scratch[3, :1],
+        scratch[4, :1],
+        scratch[5, :1],
+        scratch[6, :1],
+    )
 
 
 @scalar
@@ -244,7 +254,7 @@ def walked_to(s, rows, n):
 
 
 @row_loop
-def background_in_order(roi, det, beam, weights, table, scale, F_only, out):
+def background_in_order(roi, det, beam, weights, table, scale, F_only, out, scratch):
     """Render a background from a table that is not sorted, as C does.
 
     C quirk: an interval is searched from the one before, so that F depends on the way
@@ -252,7 +262,7 @@ def background_in_order(roi, det, beam, weights, table, scale, F_only, out):
     `background_rows`; roi is xmin, xmax, ymin, ymax.
     """
     xmin, xmax, ymin, ymax = roi
-    x, y, z, omega, s, farthest, polar = np.empty((7, 1))
+    x, y, z, omega, s, farthest, polar = of_one_pixel(scratch)
     oversample = det.oversample
     n = 0
     beyond = 0
@@ -279,7 +289,7 @@ def background_in_order(roi, det, beam, weights, table, scale, F_only, out):
 
 
 @row_loop
-def last_rays(roi, det, beam, table, s_image, correction, interval):
+def last_rays(roi, det, beam, table, s_image, correction, interval, scratch):
     """Write what the last ray of every pixel meets, for the extraction of a table.
 
     Parameters
@@ -293,9 +303,11 @@ def last_rays(roi, det, beam, table, s_image, correction, interval):
         (slow, fast) float64: s, 1/m, and (2, slow, fast): polarization, solid angle.
     interval
         (slow, fast) int64: where C's walk through the table ends.
+    scratch
+        As in `background_rows`.
     """
     xmin, xmax, ymin, ymax = roi
-    x, y, z, omega, s, farthest, polar = np.empty((7, 1))
+    x, y, z, omega, s, farthest, polar = of_one_pixel(scratch)
     oversample = det.oversample
     n = 0
     for slow in range(ymin, ymax + 1):

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Convolution with an even kernel that is a product of two of one dimension."""
 
-import numpy as np
-
 from ..jit import entry, scalar
 from .intrinsics import vector_loop
 
@@ -41,7 +39,7 @@ def convolve_columns(image, weights, first, last, out):
 
 
 @row_loop
-def convolve_rows(image, weights, first, last, out):
+def convolve_rows(image, weights, first, last, out, padded):
     """Write rows `first` to `last` - 1 of an image spread along its fast axis.
 
     Parameters
@@ -50,12 +48,14 @@ def convolve_rows(image, weights, first, last, out):
         (slow, fast) float32 and float64.
     weights
         As in `convolve_columns`.
+    padded
+        (fast + 2 (weights - 1),) float64, 0 at both ends; changed between them.
     """
     fpixels = image.shape[1]
     reach = weights.size - 1
-    padded = np.zeros(fpixels + 2 * reach)
     for slow in range(first, last):
-        padded[reach : reach + fpixels] = image[slow]
+        for fast in range(fpixels):
+            padded[reach + fast] = image[slow, fast]
         total = out[slow]
         total[:] = 0.0
         for d in range(-reach, reach + 1):

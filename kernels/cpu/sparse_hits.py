@@ -20,13 +20,14 @@ from numba import from_dtype
 from numba.extending import overload
 
 from .. import params
-from ..jit import LANE_OPTIONS, lanes
+from ..jit import LANE_OPTIONS, lanes, lanes_inline
 from . import lanes_listed as listed
 from . import lanes_single as listed_single
 from .intrinsics import advanced, fetch_add, pointer_to, record_at, vector_loop
 from .lanes import cell_at, element_at
 from .lanes_single import SIGN
 from .sparse_band import (
+    BAND,
     BLOCK,
     GROUP_SCRATCH,
     HIT,
@@ -47,6 +48,14 @@ D_ERROR = 1e-13
 MARGIN = 1e-4
 #: |q|^2 of what fills up a block: out of reach.
 NOWHERE = 1e30
+#: Where a band's rows of numbers begin, in float64. Read through a pointer, as numba
+#: takes long to compile arrays inside a record.
+FRAME, FRAME_SQR, PLANES, LAYERS, BOX, STAR, LENGTHS = (
+    BAND.fields[name][1] // 8
+    for name in ("frame", "frame_sqr", "planes", "layers", "box", "star", "lengths")
+)
+#: Numbers of a layer. One type for both, or what takes them would be compiled twice.
+X, Y = np.int64(1), np.int64(2)
 
 
 def listed_F_sqr(h, k, l, lookup, table):
@@ -76,7 +85,7 @@ def _listed_F_sqr(h, k, l, lookup, table):
 
 
 @lanes
-def view_numbers(view, band, out):
+def view_numbers(view, band, frame, out):
     """Fill in the numbers of a view.
 
     lambda^2 and 2 lambda i . (a*, b*, c*); then, for x, y and z of the detector's
@@ -99,7 +108,7 @@ def view_numbers(view, band, out):
     out[2] = 2.0 * factor * (ray[0] * vx + ray[1] * vy + ray[2] * vz)
     out[3] = 2.0 * factor * (ray[0] * wx + ray[1] * wy + ray[2] * wz)
     for axis in range(3):
-        x, y, z = band.frame[axis, 0], band.frame[axis, 1], band.frame[axis, 2]
+        x, y, z = frame[3 * axis], frame[3 * axis + 1], frame[3 * axis + 2]
         out[4 + 4 * axis] = ray[0] * x + ray[1] * y + ray[2] * z
         out[5 + 4 * axis] = factor * (ux * x + uy * y + uz * z)
         out[6 + 4 * axis] = factor * (vx * x + vy * y + vz * z)
@@ -107,8 +116,8 @@ def view_numbers(view, band, out):
 
 
 @lanes
-def group_intervals(views, n, band, middle, half):
-    """Fill in middle and half-width of 20 numbers of a group; return the largest rho.
+def group_intervals(views, n, planes, middle, half):
+    """Fill in middle and half-width of 20 numbers of a group; return the largest lambda.
 
     The first four numbers of `view_numbers`, and for each plane of the pyramid its
     product with i and lambda (a*, b*, c*).
@@ -123,17 +132,17 @@ def group_intervals(views, n, band, middle, half):
             if j < 4:
                 value = view[j]
             else:
-                plane, column = (j - 4) // 4, 4 + j % 4
+                plane, column = (j - 4) // 4 * 3, 4 + j % 4
                 value = (
-                    band.planes[plane, 0] * view[column]
-                    + band.planes[plane, 1] * view[column + 4]
-                    + band.planes[plane, 2] * view[column + 8]
+                    planes[plane] * view[column]
+                    + planes[plane + 1] * view[column + 4]
+                    + planes[plane + 2] * view[column + 8]
                 )
             middle[j], half[j] = min(middle[j], value), max(half[j], value)
     for j in range(20):
         low, high = middle[j], half[j]
         middle[j], half[j] = 0.5 * (low + high), 0.5 * (high - low)
-    return band.radius * math.sqrt(largest)
+    return math.sqrt(largest)
 
 
 @lanes
@@ -190,7 +199,9 @@ def roots(square, linear, constant):
 
 
 @lanes
-def find_reflections(views, n, band, middle, half, bounds, table_of, lookup, table):
+def find_reflections(
+    views, n, band, numbers, middle, half, bounds, table_of, lookup, table
+):
     """Fill in the reflections that a group of n views can light; return how many.
 
     Every row (k, l) of the lattice has |D| small between the roots of two parabolas.
@@ -199,12 +210,14 @@ def find_reflections(views, n, band, middle, half, bounds, table_of, lookup, tab
     rows = band.reflections
     hs, ks, ls = table_of, advanced(table_of, rows), advanced(table_of, 2 * rows)
     squares, F_sqrs = advanced(table_of, 3 * rows), advanced(table_of, 4 * rows)
-    rho = group_intervals(views, n, band, middle, half)
-    star, q_max = band.star, band.q_max
+    planes = advanced(numbers, PLANES)
+    rho = band.radius * group_intervals(views, n, planes, middle, half)
+    star, lengths = advanced(numbers, STAR), advanced(numbers, LENGTHS)
+    q_max = band.q_max
     q_sqr = q_max * q_max
-    h_reach = math.floor(q_max * band.lengths[0])
-    k_reach = int(q_max * band.lengths[1])
-    l_reach = int(q_max * band.lengths[2])
+    h_reach = math.floor(q_max * lengths[0])
+    k_reach = int(q_max * lengths[1])
+    l_reach = int(q_max * lengths[2])
     h_low, h_high = math.ceil(bounds[0]), math.floor(bounds[1])
     k_low, k_high = int(math.ceil(bounds[2])), int(math.floor(bounds[3]))
     l_low, l_high = int(math.ceil(bounds[4])), int(math.floor(bounds[5]))
@@ -229,11 +242,11 @@ def find_reflections(views, n, band, middle, half, bounds, table_of, lookup, tab
             gap, after = roots(square, linear, constant + reach)
             if gap > after:
                 gap, after = last, last + 2.0
-            h = max(math.ceil(max(first, inner) - 1e-9), h_low)
+            h = float(max(math.ceil(max(first, inner) - 1e-9), h_low))
             end = min(math.floor(min(last, outer) + 1e-9), h_high)
             while h <= end:
                 if gap + 1e-9 < h < after - 1e-9:
-                    h = math.ceil(after - 1e-9)
+                    h = float(math.ceil(after - 1e-9))
                     continue
                 square_q = star[0] * h * h + slope * h + rest
                 if within(h, k, l, square_q, rho, middle, half):
@@ -279,15 +292,15 @@ def tangents(x, z, S, S_sqr, frame_sqr):
 @lanes
 def subpixels_between(low, high, layers, axis, first, last):
     """Return first and last subpixel whose x/z (or y/z) is within bounds in a layer."""
-    near, far = layers[0, 0], layers[1, 0]
-    near_0, far_0 = layers[0, axis], layers[1, axis]
+    near, far = layers[0], layers[3]
+    near_0, far_0 = layers[axis], layers[3 + axis]
     start = min(low * near - near_0, low * far - far_0) - MARGIN
     end = max(high * near - near_0, high * far - far_0) + MARGIN
     return math.ceil(max(start, first)), math.floor(min(end, last))
 
 
 @lanes
-def view_hits(number, view, n, band, table_of, flags, hits, count, places):
+def view_hits(number, view, n, band, numbers, table_of, flags, hits, count, places):
     """Append the hits of a view; return the new count, or TOO_MANY_HITS."""
     rows = band.reflections
     hs, ks, ls = table_of, advanced(table_of, rows), advanced(table_of, 2 * rows)
@@ -297,8 +310,10 @@ def view_hits(number, view, n, band, table_of, flags, hits, count, places):
     reach = 2.0 * rho + D_ERROR
     flag_blocks(hs, ks, ls, squares, n, view, rho_sqr, reach, flags)
     width, height = band.subpixels * TILE_WIDTH, band.subpixels * TILE_HEIGHT
-    left, right = float(band.box[0]), float(band.box[1])
-    bottom, top = float(band.box[2]), float(band.box[3])
+    frame_sqr, layers = advanced(numbers, FRAME_SQR), advanced(numbers, LAYERS)
+    box = pointer_to(advanced(numbers, BOX), np.int64)
+    left, right = float(box[0]), float(box[1])
+    bottom, top = float(box[2]), float(box[3])
     for i in range(n):
         if i % BLOCK == 0 and flags[i // BLOCK] == 0:
             continue
@@ -316,13 +331,13 @@ def view_hits(number, view, n, band, table_of, flags, hits, count, places):
         # Otherwise the cone reaches the horizon: the whole band.
         if z > 1.0001 * S + 1e-9:
             y = view[8] + view[9] * h + view[10] * k + view[11] * l
-            low, high = tangents(y, z, S, S_sqr, band.frame_sqr[1])
-            y0, y1 = subpixels_between(low, high, band.layers, 2, bottom, top)
+            low, high = tangents(y, z, S, S_sqr, frame_sqr[1])
+            y0, y1 = subpixels_between(low, high, layers, Y, bottom, top)
             if y0 > y1:
                 continue
             x = view[4] + view[5] * h + view[6] * k + view[7] * l
-            low, high = tangents(x, z, S, S_sqr, band.frame_sqr[0])
-            x0, x1 = subpixels_between(low, high, band.layers, 1, left, right)
+            low, high = tangents(x, z, S, S_sqr, frame_sqr[0])
+            x0, x1 = subpixels_between(low, high, layers, X, left, right)
             if x0 > x1:
                 continue
         if count == band.hits:
@@ -340,8 +355,8 @@ def view_hits(number, view, n, band, table_of, flags, hits, count, places):
     return count
 
 
-@lanes
-def chunk_hits(chunk, band, thread, lookup, table):
+@lanes_inline
+def chunk_hits(chunk, band, numbers, thread, lookup, table):
     """Find the hits of a chunk of views; return how many, or why they did not fit."""
     scratch = pointer_to(band.group_scratch_at + 8 * GROUP_SCRATCH * thread, np.float64)
     views = scratch
@@ -358,7 +373,7 @@ def chunk_hits(chunk, band, thread, lookup, table):
         places[tile] = 0
     stop = pointer_to(band.stop_at, np.int64)
     groups = (band.views + band.group - 1) // band.group
-    count = 0
+    count = np.int64(0)
     for group in range(
         groups * chunk // band.chunks, groups * (chunk + 1) // band.chunks
     ):
@@ -367,17 +382,27 @@ def chunk_hits(chunk, band, thread, lookup, table):
         first = group * band.group
         n = min(band.group, band.views - first)
         for v in range(n):
-            view_numbers(first + v, band, advanced(views, v * VIEW_NUMBERS))
+            view = advanced(views, v * VIEW_NUMBERS)
+            view_numbers(first + v, band, advanced(numbers, FRAME), view)
         index_bounds(first, n, band, bounds)
         reflections = find_reflections(
-            views, n, band, middle, half, bounds, table_of, lookup, table
+            views, n, band, numbers, middle, half, bounds, table_of, lookup, table
         )
         if reflections < 0:
             return reflections
         for v in range(n):
             view = advanced(views, v * VIEW_NUMBERS)
             count = view_hits(
-                first + v, view, reflections, band, table_of, flags, hits, count, places
+                first + v,
+                view,
+                reflections,
+                band,
+                numbers,
+                table_of,
+                flags,
+                hits,
+                count,
+                places,
             )
             if count < 0:
                 return count
@@ -397,12 +422,13 @@ def find_hits(bands, lookups, table, thread):
         Number of the thread: which scratch it uses.
     """
     band, lookup = record_at(bands, 0), lookups[0]
+    numbers = pointer_to(bands, np.float64)
     counter = pointer_to(band.next_at, np.int64)
     stop = pointer_to(band.stop_at, np.int64)
     counts = pointer_to(band.counts_at, np.int64)
     chunk = fetch_add(counter, 1)
     while chunk < band.chunks and stop[0] == 0:
-        counts[chunk] = chunk_hits(chunk, band, thread, lookup, table)
+        counts[chunk] = chunk_hits(chunk, band, numbers, thread, lookup, table)
         chunk = fetch_add(counter, 1)
     return 0
 

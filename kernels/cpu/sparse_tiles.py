@@ -9,7 +9,7 @@ without what is dark.
 import numpy as np
 from numba import from_dtype
 
-from ..jit import lanes
+from ..jit import lanes, lanes_inline
 from ..layout import TILE
 from ..reference.detector import layer_depth, normal_distance
 from . import lanes_geometry as geometry
@@ -374,7 +374,7 @@ def correct(tile, n, band, run):
         absorb(tile, n, run)
 
 
-@lanes
+@lanes_inline
 def render_lit_tile(number, thread, tile, band, run, loop):
     """Render one tile of a band."""
     hits = pointer_to(band.hits_at, HIT_TYPE)

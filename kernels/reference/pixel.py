@@ -7,10 +7,11 @@ for the vectorised kernels and what the trace records.
 """
 
 from ..jit import scalar
+from .columns import BEYOND_DMIN
 from .detector import absorbed_fraction, layer_depth, pixel_position, solid_angle
 from .lattice import lattice_factor, round_index
 from .polarization import polarization_factor
-from .record import BEYOND_DMIN, store_lattice, store_ray, store_term
+from .record import store_lattice, store_ray, store_term
 from .structure_factor import can_interpolate, interpolated_F, nearest_F
 from .vectors import dot, magnitude
 
@@ -95,7 +96,7 @@ def pixel_intensity(fpixel, spixel, interpolate, first, job, record):
         Whether no phi loop has run yet: that loop uses ``first_cell_vectors``.
     job : Job
     record
-        None, or float64 array (evaluations, `record.COLUMNS`) that receives every
+        None, or float64 array (evaluations, `columns.COLUMNS`) that receives every
         evaluation, in loop order. None costs nothing: numba drops those branches.
 
     Returns

@@ -14,7 +14,7 @@ def record_pixel(fpixel, spixel, interpolate, first, job, record):
     fpixel, spixel, interpolate, first, job
         As for `pixel.pixel_intensity`.
     record
-        float64 (evaluations, `record.COLUMNS`); rows that were not reached stay
+        float64 (evaluations, `columns.COLUMNS`); rows that were not reached stay
         as they are.
 
     Returns

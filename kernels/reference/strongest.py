@@ -2,8 +2,8 @@
 """Which reflection and wavelength contribute most to each pixel."""
 
 import numpy as np
-from numba import njit
 
+from ..jit import serial
 from .detector import pixel_position, solid_angle
 from .lattice import lattice_factor, round_index
 from .pixel import beyond_dmin, fractional_index, scattering_vector
@@ -11,7 +11,7 @@ from .structure_factor import nearest_F
 from .vectors import magnitude
 
 
-@njit(cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True)
+@serial
 def strongest_rows(first, photons, dark, job, indices, wavelengths):
     """Find the brightest term at the middle of each pixel of some rows.
 

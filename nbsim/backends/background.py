@@ -138,6 +138,13 @@ def kernel_arguments(run: BackgroundRun, place: Place) -> tuple:
     return det, beam, run.weights, arguments
 
 
+def scratch() -> np.ndarray:
+    """Return what a kernel of backgrounds calls so."""
+    from ..kernels.layout import BACKGROUND_BLOCK, BACKGROUND_ROWS
+
+    return np.empty((BACKGROUND_ROWS, BACKGROUND_BLOCK))
+
+
 def render_background(
     run: BackgroundRun,
     place: Place,
@@ -164,7 +171,7 @@ def render_background(
     """
     if place.parts:
         return _render_parts(run, place, F_only, threads, progress)
-    from ..kernels.cpu.background import background_in_order, background_rows
+    from ..kernels.entries import background_in_order, background_rows
 
     geometry = place.geometry
     image = np.zeros((geometry.spixels, geometry.fpixels), np.float32)
@@ -172,12 +179,14 @@ def render_background(
     arguments = kernel_arguments(run, place)
     if not run.table.is_sorted:
         roi = (xmin, xmax, ymin, ymax)
-        beyond = background_in_order(roi, *arguments, run.scale, F_only, image)
+        rest = run.scale, F_only, image, scratch()
+        beyond = background_in_order(roi, *arguments, *rest)
     else:
 
         def rows(first: int, last: int) -> int:
             span, roi = (ymin + first, ymin + last), (xmin, xmax)
-            return background_rows(*span, roi, *arguments, run.scale, F_only, image)
+            rest = run.scale, F_only, image, scratch()
+            return background_rows(*span, roi, *arguments, *rest)
 
         beyond = sum(in_pieces(rows, ymax - ymin + 1, threads, progress))
     if place.mask is not None:

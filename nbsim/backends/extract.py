@@ -11,7 +11,7 @@ import numpy as np
 
 from ..resolve.amounts import R_E_SQR
 from ..resolve.background import SCALES, BackgroundRun, Place
-from .background import kernel_arguments
+from .background import kernel_arguments, scratch
 
 #: A row needs more pixels than this.
 FEWEST_PIXELS = 100
@@ -71,7 +71,7 @@ def extract_table(
         rays, as in C. "physical": of the pixel's middle; the median of what is left
         after rejection.
     """
-    from ..kernels.cpu.background import last_rays
+    from ..kernels.entries import last_rays
 
     if model == "physical":
         run = replace(run, oversample=1)
@@ -80,7 +80,8 @@ def extract_table(
     interval = np.zeros(shape, np.int64)
     det, beam, _, rows = kernel_arguments(run, place)
     xmin, xmax, ymin, ymax = place.bounds
-    last_rays((xmin, xmax, ymin, ymax), det, beam, rows, s, correction, interval)
+    roi = xmin, xmax, ymin, ymax
+    last_rays(roi, det, beam, rows, s, correction, interval, scratch())
     wanted = valid.copy()
     outside = np.ones(shape, bool)
     outside[ymin : ymax + 1, xmin : xmax + 1] = False

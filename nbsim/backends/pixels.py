@@ -133,9 +133,6 @@ def _places(geometries: tuple[Geometry, ...]) -> tuple[list[np.ndarray], np.ndar
 
 def pixel_at(rank: int, pixels: Pixels, fpixels: int) -> tuple[int, int]:
     """Return fast and slow index of the rank-th rendered pixel."""
-    from ..kernels.rank import pixel_of_rank
+    from ..kernels.entries import pixel_of_rank
 
-    # As machine code it would be compiled in every process. Numba ships no types.
-    in_python = pixel_of_rank.py_func  # pyright: ignore[reportFunctionMemberAccess]
-    fast, slow = in_python(rank, pixels, fpixels)
-    return int(fast), int(slow)
+    return pixel_of_rank(rank, pixels, fpixels)

@@ -28,11 +28,11 @@ from ..resolve.geometry import Geometry, resolve_geometry
 from ..resolve.sources import resolve_sources
 from ..resolve.vectors import RTD
 from .background_program import detector_of
+from .compiling import announced
 from .estimate import long_background_warning
 from .files import check_outputs, write_together
 from .progress import standard_bar
 from .terminal import note, say, warn
-from .warm_up import announced
 
 #: float32, two uint16, uint8, and copies on the way.
 BYTES_PER_PIXEL = 24

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..backends import device, driver
-from ..series.command import frames_of
+from ..backends import device
 from ..threads import limited
 from .terminal import say
 from .understand import of_the_line, understand
@@ -31,6 +30,9 @@ def show_devices(words: Sequence[str], alone: bool) -> None:
     if alone:
         say(device.device_lines())
         return
+    from ..backends import driver
+    from ..series.command import frames_of
+
     command = understand(words)
     simulation, output = command.simulation, command.output
     problem = device.cuda_problem()

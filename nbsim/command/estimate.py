@@ -12,6 +12,8 @@ from .progress import duration
 
 #: Evaluations of a processor thread in a second: the slower loops of a slow machine.
 EVALUATIONS_PER_SECOND = 2e8
+#: How much longer than its forecast sparse rendering takes on such a machine.
+SLOWER = 2.5
 #: Of the reference formulas, on one thread, every number kept: `-printout`.
 RECORDED_PER_SECOND = 1e6
 #: Subpixels times sources of a background, each a pixel's.
@@ -24,6 +26,7 @@ def long_run_warning(
     setup: Setup,
     threads: int | None,
     lit_fraction: float = 1.0,
+    precision: str = "double",
     recorded: float = 0.0,
     backgrounds: Sequence[Background] = (),
 ) -> str | None:
@@ -38,6 +41,8 @@ def long_run_warning(
     lit_fraction
         Part of all evaluations that is worked out there: less than 1 where darkness is
         left out, 0 for a device.
+    precision
+        "double" or "single".
     recorded
         Evaluations that are made once more, for `-printout`.
     backgrounds
@@ -48,6 +53,8 @@ def long_run_warning(
     evaluations = pixels * setup.sensor.thicksteps * setup.steps * lit_fraction
     count = threads or os.cpu_count() or 1
     seconds = evaluations / EVALUATIONS_PER_SECOND / count
+    if seconds > LONG and (sparse := _sparse_seconds(setup, precision)):
+        seconds = SLOWER * sparse / count
     seconds += recorded / RECORDED_PER_SECOND
     parts = [f"{evaluations:.3g} evaluations"] if evaluations else []
     if recorded:
@@ -74,3 +81,13 @@ def _sentence(parts: list[str], seconds: float) -> str | None:
     if seconds <= LONG:
         return None
     return f"{', '.join(parts)}: this run may take {duration(seconds)} on the processor"
+
+
+def _sparse_seconds(setup: Setup, precision: str) -> float | None:
+    """Return the forecast of a run that leaves out darkness; None: it does not."""
+    from ..backends.forecast import forecast_for
+
+    cast, why_dense = forecast_for(setup, precision)
+    if cast is None or why_dense is not None:
+        return None
+    return cast.sparse_s * len(setup.panels)

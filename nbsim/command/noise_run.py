@@ -23,10 +23,10 @@ from ..options.collector import Collector
 from ..options.command_line import Output
 from ..resolve.amounts import R_E_SQR
 from ..rows import share
+from .compiling import announced
 from .files import check_outputs, write_together
 from .progress import standard_bar
 from .terminal import note, say, warn
-from .warm_up import announced
 
 #: Of noisify; in nbsim it is 0.
 DEFAULT_CALIBRATION = 0.03

@@ -20,7 +20,6 @@ from ..model.structure_factors import available_memory
 from ..model.validate import MAX_SEED
 from ..options import OPTIONS
 from .files import check_distinct
-from .trace_files import trace_rows
 
 if TYPE_CHECKING:
     from ..backends.protocol import Result
@@ -297,6 +296,8 @@ def _write_trace(command: CommandLine[Simulation], stack: contextlib.ExitStack) 
     if output.trace_file is None:
         return
     stream = stack.enter_context(replace_when_complete(output.trace_file))
+    from .trace_files import trace_rows
+
     rows = trace_rows(command.simulation, output.trace_pixels, output.trace_format)
     try:
         stream.writelines(f"{row}\n".encode("ascii") for row in rows)

@@ -68,7 +68,7 @@ def recorded_evaluations(command: CommandLine[Simulation]) -> float:
 
 
 def _check_memory(simulation: Simulation) -> None:
-    from ..kernels.reference.record import COLUMNS
+    from ..kernels.reference.columns import COLUMNS
 
     setup = simulation.setup
     evaluations = setup.steps * setup.sensor.thicksteps
@@ -108,7 +108,7 @@ def pixel_blocks(
 def _block(
     simulation: Simulation, result: Result, on: OnPanel, pixel: Pixel, first: bool
 ) -> list[str]:
-    from ..kernels.reference import record as columns
+    from ..kernels.reference import columns
 
     fpixel, spixel = pixel
     job, _ = on
@@ -146,8 +146,8 @@ def _record(
     simulation: Simulation, result: Result, on: OnPanel, pixel: Pixel, first: bool
 ) -> np.ndarray:
     """Return the evaluations of a pixel, one row each."""
-    from ..kernels.reference.pixel_trace import record_pixel
-    from ..kernels.reference.record import COLUMNS, LAYER
+    from ..kernels.entries import record_pixel
+    from ..kernels.reference.columns import COLUMNS, LAYER
 
     setup, stopped = simulation.setup, result.out_of_range
     job, panel = on

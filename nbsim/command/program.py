@@ -12,15 +12,13 @@ from ..options.command_line import CommandLine
 from ..options.groups.series import MAKES_SERIES
 from ..simulation import Simulation
 from . import report
+from .compiling import announced
 from .dark import image_warning
 from .estimate import long_run_warning
 from .outputs import make_images, outputs_to_write, write_all
-from .printout import check_pixel, pixel_blocks, recorded_evaluations
 from .progress import standard_bar
 from .terminal import note, say, warn
-from .trace_files import trace_rows
 from .understand import of_the_line, understand
-from .warm_up import announced
 from .whole import add_to, on_host, stays
 
 
@@ -43,14 +41,15 @@ def render(words: Sequence[str]) -> None:
         return
     with of_the_line():
         plan = outputs_to_write(command)
-        _warn_all((*plan.warnings, *check_pixel(command)))
+        _warn_all((*plan.warnings, *_check_printed(command)))
     setup, output = command.simulation.setup, command.output
     on_processor = output.device in (None, "auto", "cpu")
     slow = long_run_warning(
         setup,
         output.threads,
         lit_fraction=float(on_processor),
-        recorded=recorded_evaluations(command) if on_processor else 0.0,
+        precision=output.precision,
+        recorded=_printed_evaluations(command) if on_processor else 0.0,
         backgrounds=command.simulation.backgrounds,
     )
     _warn_all(filter(None, [slow]))
@@ -62,17 +61,40 @@ def render(words: Sequence[str]) -> None:
     _warn_all(report.render_warnings(command.simulation, result))
     if wrong := image_warning(command.simulation.setup, result.image):
         warn(wrong)
-    for block in pixel_blocks(command, result):
-        say(block)
+    if output.printout:
+        from .printout import pixel_blocks
+
+        for block in pixel_blocks(command, result):
+            say(block)
     images = make_images(command, result, background, there)
     say(report.after(command, result, images))
     _warn_all(write_all(command, images, plan))
+
+
+def _check_printed(command: CommandLine[Simulation]) -> list[str]:
+    """Return the warnings of -printout; see `printout.check_pixel`."""
+    if not command.output.printout and command.output.printout_pixel is None:
+        return []
+    from .printout import check_pixel
+
+    return check_pixel(command)
+
+
+def _printed_evaluations(command: CommandLine[Simulation]) -> float:
+    """Return what is evaluated once more; see `printout.recorded_evaluations`."""
+    if not command.output.printout:
+        return 0.0
+    from .printout import recorded_evaluations
+
+    return recorded_evaluations(command)
 
 
 def _trace(command: CommandLine[Simulation]) -> None:
     """Print the traces that have no file; a file's pixels are checked."""
     output = command.output
     if output.trace_pixels:
+        from .trace_files import trace_rows
+
         with of_the_line():
             rows = trace_rows(
                 command.simulation, output.trace_pixels, output.trace_format

@@ -16,7 +16,6 @@ from ..model.validate import Vector
 from ..resolve.amounts import AVOGADRO
 from ..resolve.run import Setup
 from ..resolve.vectors import RTD, cross, dot
-from ..trace.out_of_range import explain
 from .outputs import IMAGES
 
 if TYPE_CHECKING:
@@ -239,6 +238,8 @@ def _noise(command: CommandLine[Simulation]) -> Iterator[str]:
 def render_warnings(simulation: Simulation, result: Result) -> Iterator[str]:
     """Yield what went differently than asked while rendering."""
     if result.out_of_range is not None:
+        from ..trace.out_of_range import explain
+
         yield explain(simulation.setup, result)
     if result.why_double is not None:
         yield f"rendered in double precision: {result.why_double}"

@@ -111,25 +111,15 @@ def _run(command: CommandLine[Simulation]) -> Section:
 
 def _rendering(command: CommandLine[Simulation]) -> Section:
     """Return whether all is evaluated or only what is lit, and why."""
-    from ..backends import driver, sparse_choice
+    from ..backends.forecast import forecast_for
 
     setup, output = command.simulation.setup, command.output
-    why, lit_fraction = sparse_choice.why_dense(setup), None
-    if len(setup.panels) > 1:
-        # Decided on one panel, for all.
-        setup = setup.whole_panel(0)
-        why = sparse_choice.why_dense(setup)
     on_device = str(output.device).startswith("cuda")
-    if why is None or setup.sparse == "on" or setup.spot_cutoff > 0.0:
-        job, pixels = driver.build_job(setup), driver.build_pixels(setup, setup.bounds)
-        cast, why = sparse_choice.choose(
-            setup, job, pixels, output.precision, on_device
-        )
-        lit_fraction = cast and cast.lit_fraction
+    cast, why = forecast_for(setup, output.precision, on_device)
     return {
         "rendering": "sparse" if why is None else "dense",
         "rendering_reason": why,
-        "lit_fraction": lit_fraction,
+        "lit_fraction": cast and cast.lit_fraction,
     }
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Numba compiles on first use: say so when it does, or do it beforehand."""
+"""Numba compiles on first use; here it is done beforehand."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
 import os
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ..formats.cbf import compress
 from ..formats.hkl import read_hkl
 from ..images.detected import detected_image
 from ..images.noise import poisson_noise
@@ -24,23 +24,6 @@ from ..model.spectral import SpectralParts
 from ..model.structure_factors import StructureFactors
 from ..resolve.random_numbers import Generator, mosaic_umats, random_misset_rad
 from ..simulation import Simulation
-
-
-@contextlib.contextmanager
-def announced(say: Callable[[str], None]) -> Iterator[None]:
-    """Call `say` once if numba has to compile something inside the block."""
-    from ..kernels.machine_code import announced as told_of_compilations
-
-    told = False
-
-    def tell() -> None:
-        nonlocal told
-        if not told:
-            say("compiling the kernels that this run needs (only the first time)")
-        told = True
-
-    with told_of_compilations(tell):
-        yield
 
 
 def every_kind() -> Iterator[tuple[str, Simulation, str]]:
@@ -125,7 +108,7 @@ def warm_cache(say: Callable[[str], None]) -> None:
     ):
         say(name)
         simulation.run(backend="cpu", precision=precision)
-    say("single pixels, orientation, statistics, noise, reading of lists")
+    say("single pixels, traces, orientation, statistics, noise, reading of lists")
     # No index of so small a list can be interpolated: the first pixel ends it, and is
     # rendered on its own.
     box = np.ones((3, 3, 3))
@@ -141,6 +124,7 @@ def warm_cache(say: Callable[[str], None]) -> None:
     for simulation in (flat, curved):
         result = simulation.run(backend="cpu")
         assert result.omega_sum > 0.0
+    flat.trace(1, 1)
     _warm_the_rest(result.image)
     say("backgrounds, point spread, electronics")
     _warm_detectors(flat)
@@ -182,3 +166,4 @@ def _warm_the_rest(image: np.ndarray) -> None:
         with open(path, "w", encoding="ascii") as stream:
             stream.write("0 0 0 1.5\n")
         read_hkl(path)
+    compress(np.zeros((2, 2), np.int32))

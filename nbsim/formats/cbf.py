@@ -86,7 +86,7 @@ def write_cbf(
 
 def compress(pixels: np.ndarray) -> bytes:
     """Return int32 pixels in CBF's byte-offset compression, little endian."""
-    from ..kernels.byte_offset import byte_offset
+    from ..kernels.entries import byte_offset
 
     flat = np.ascontiguousarray(pixels, np.int32).reshape(-1)
     # Only neighbours more than 31 bits apart need the longest form.

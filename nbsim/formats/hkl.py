@@ -44,7 +44,7 @@ def read_hkl(path: str | os.PathLike, default_F: float = 0.0) -> StructureFactor
         If the file is missing, has no reflection, a line that is none, or indices
         so far apart that their grid does not fit into memory.
     """
-    from nbsim.kernels import hkl_text
+    from nbsim.kernels import entries
 
     with open_input(path, "hkl file") as stream:
         if not stream.seekable():  # a pipe gives its bytes only once
@@ -57,7 +57,7 @@ def read_hkl(path: str | os.PathLike, default_F: float = 0.0) -> StructureFactor
             bounds[0::2] = np.minimum(bounds[0::2], reflection[:3])
             bounds[1::2] = np.maximum(bounds[1::2], reflection[:3])
 
-        _scan(path, stream, hkl_text.measure, (bounds, counts), widen)
+        _scan(path, stream, entries.measure_hkl, (bounds, counts), widen)
         hkls = int(counts[1])
         if hkls == 0:
             lines = f" in {counts[0]} lines" if counts[0] else ", the file is empty"
@@ -73,7 +73,7 @@ def read_hkl(path: str | os.PathLike, default_F: float = 0.0) -> StructureFactor
 
         counts[:] = 0
         stream.seek(0)
-        _scan(path, stream, hkl_text.fill, (bounds, counts, grid), put)
+        _scan(path, stream, entries.fill_hkl, (bounds, counts, grid), put)
         if counts[1] != hkls:
             raise FileError(f"{path} changed while it was read")
     h_min, k_min, l_min = bounds[0::2].tolist()

@@ -11,7 +11,6 @@ import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -85,16 +84,23 @@ class ImageFormat:
     gives_way: bool = False
 
 
+def _declares(path: str) -> bool:
+    """Whether a file of Python says that it is an image format."""
+    with open(path, encoding="utf-8") as stream:
+        return DECLARATION in stream.read()
+
+
 @functools.cache
 def image_formats() -> dict[str, ImageFormat]:
     """Return all formats by name."""
-    package = __name__.rpartition(".")[0]
+    package, folder = __name__.rpartition(".")[0], os.path.dirname(__file__)
+    names = sorted(os.path.splitext(name) for name in os.listdir(folder))
     # Looked through, not imported: most files here are no image formats, and a
     # command that writes one image need not wait for all of them.
     declaring = [
-        path.stem
-        for path in sorted(Path(__file__).parent.glob("*.py"))
-        if DECLARATION in path.read_text(encoding="utf-8")
+        name
+        for name, ending in names
+        if ending == ".py" and _declares(os.path.join(folder, f"{name}.py"))
     ]
     modules = [importlib.import_module(f"{package}.{name}") for name in declaring]
     return {module.FORMAT.name: module.FORMAT for module in modules}

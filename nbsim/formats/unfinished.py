@@ -10,7 +10,6 @@ import functools
 import hashlib
 import os
 import platform
-import secrets
 import stat
 import threading
 from collections.abc import Iterator
@@ -118,7 +117,7 @@ class Unfinished:
         _remove_left_over(folder)
         self._lock = None
         while self._lock is None:
-            name = f"{_beginning()}{secrets.token_hex(8)}{_ENDING}"
+            name = f"{_beginning()}{os.urandom(8).hex()}{_ENDING}"
             self._path = os.path.join(folder, name)
             with _gate:
                 # "x" with the default mode obeys the umask, unlike the tempfile module.

@@ -205,7 +205,7 @@ def _separable(
     threads: int | None,
     progress: Callable[[float], None] | None,
 ) -> np.ndarray:
-    from ..kernels.cpu.separable import convolve_columns, convolve_rows
+    from ..kernels.entries import convolve_columns, convolve_rows
 
     slow, fast = image.shape
     along_fast, both = np.empty(image.shape), np.empty(image.shape)
@@ -213,7 +213,8 @@ def _separable(
     image = np.ascontiguousarray(image)
 
     def rows(first: int, last: int) -> None:
-        convolve_rows(image, of_rows, first, last, along_fast)
+        padded = np.zeros(fast + 2 * (len(of_rows) - 1))
+        convolve_rows(image, of_rows, first, last, along_fast, padded)
 
     def columns(first: int, last: int) -> None:
         convolve_columns(along_fast, of_columns, first, last, both)

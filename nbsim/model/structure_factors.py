@@ -8,14 +8,16 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbsim.errors import FileError
 from nbsim.model import validate
 from nbsim.model.limits import BOUNDS
-from nbsim.model.spectral import SpectralParts
+
+if TYPE_CHECKING:
+    from nbsim.model.spectral import SpectralParts
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..errors import UsageError
 from ..model.background import MATERIALS, Background
-from ..model.detector_presets import detector_preset
 from ..model.detector_response import DetectorResponse
 from ..model.models import Beam, Detector
 from .collector import Collector
@@ -43,6 +42,8 @@ def take_preset(collected: Collector) -> None:
     name = collected.values["preset"].get("name")
     if name is None:
         return
+    from ..model.detector_presets import detector_preset
+
     detector, kind = collected.values["detector"], detector_preset(name)
     spixels, fpixels = Detector(**detector).shape
     if (spixels, fpixels) != kind.shape:
@@ -58,6 +59,8 @@ def response(collected: Collector) -> DetectorResponse | None:
     fields = collected.values["response"]
     name = collected.values["preset"].get("name")
     if name is not None:
+        from ..model.detector_presets import detector_preset
+
         exposure = collected.values["beam"].get("exposure_s", Beam.exposure_s)
         return detector_preset(name).response(exposure, **fields)
     return DetectorResponse(**fields) if fields else None

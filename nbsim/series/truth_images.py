@@ -61,7 +61,7 @@ def strongest(
 def _strongest(setup: Setup, photons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """As `strongest`, on one panel."""
     from ..backends.driver import build_job
-    from ..kernels.reference.strongest import strongest_rows
+    from ..kernels.entries import strongest_rows
 
     job = build_job(setup)
     indices = np.zeros((3, *photons.shape), np.int16)

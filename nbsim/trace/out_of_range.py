@@ -61,8 +61,8 @@ def _explain_on_panel(setup: Setup, result: Result) -> str:
 
 def _failed_index(setup: Setup, result: Result) -> tuple[float, float, float] | None:
     """Return h, k, l of the evaluation that ran out; None if it cannot be kept."""
-    from ..kernels.reference import record as columns
-    from ..kernels.reference.pixel_trace import record_pixel
+    from ..kernels.entries import record_pixel
+    from ..kernels.reference import columns
 
     assert result.out_of_range is not None
     evaluations = setup.steps * setup.sensor.thicksteps

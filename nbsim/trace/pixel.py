@@ -111,8 +111,8 @@ def trace_pixel(setup: Setup, slow: int, fast: int) -> Trace:
         When the pixel is not rendered, or has too many evaluations to keep.
     """
     from ..backends import driver
-    from ..kernels.reference.pixel_trace import record_pixel
-    from ..kernels.reference.record import COLUMNS, LAYER
+    from ..kernels.entries import record_pixel
+    from ..kernels.reference.columns import COLUMNS, LAYER
 
     check_pixel(setup, slow, fast)
     if len(setup.panels) > 1:
@@ -222,7 +222,7 @@ def _state_before(
 
 def _evaluations(record: np.ndarray, job: Job, domains: int) -> np.ndarray:
     """Name the columns of the kernel's record."""
-    from ..kernels.reference import record as columns
+    from ..kernels.reference import columns
 
     names = {
         "layer": columns.LAYER,

@@ -2,6 +2,7 @@
 """What a run of nbsim costs besides rendering: time to start, and memory."""
 
 import argparse
+import dataclasses
 import json
 import os
 import re
@@ -23,6 +24,8 @@ from nbsim.tools.benchmark.stages import PROGRAM as STAGES
 
 CELL = "-cell 100 100 100 90 90 90 -default_F 100 -N 20 -lambda 1 -distance 100"
 STILL = f"{CELL} -detpixels 1024 -oversample 1 -seed 1 -nonoise"
+#: An image that is rendered from its reflections.
+SPARSE = f"{STILL} -gauss_xtal -sparse on"
 #: Detector sizes whose memory is measured, pixels.
 SIZES, QUICK_SIZES = (1024, 4096, 16384), (512, 2048)
 DETECTOR_MM = 102.4
@@ -93,11 +96,26 @@ def startup(
     progress
         Told what is measured.
     """
-    nbsim = nbsim_program(options.threads, options.precision, options.device)
+    with tempfile.TemporaryDirectory(prefix="nbsim-bytecode-") as folder:
+        # As an installed package has it, whatever the caller's environment is.
+        bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+        return _startup(c_bin, options, progress, bytecode)
+
+
+def _startup(
+    c_bin: str | None,
+    options: argparse.Namespace,
+    progress: Progress,
+    bytecode: dict[str, str],
+) -> Table:
+    nbsim = dataclasses.replace(
+        nbsim_program(options.threads, options.precision, options.device),
+        environment=bytecode,
+    )
     words = STILL.split()
     table = Table()
     progress("stages of a cached run")
-    stages = _median_stages([*words, *nbsim.more], options.repeat)
+    stages = _median_stages([*words, *nbsim.more], options.repeat, bytecode)
     whole = _median_command(nbsim, words, options)
     working = stages["render"] + stages["statistics and files"]
     stages["everything else, and the end"] = whole - sum(stages.values())
@@ -113,25 +131,32 @@ def startup(
         )
         table.content["c_command"] = _median_command(c, words, options)
         table.add("whole command of C", f"{table.content['c_command']:.3f}")
-    progress("help")
-    table.content["help"] = _median_command(nbsim, ["-h"], options)
-    table.add("`nbsim -h`", f"{table.content['help']:.3f}")
-    progress("first run, with an empty cache")
-    table.content["first"] = _first_run(nbsim, words, options)
-    table.add("first run ever, kernels compiled", f"{table.content['first']:.3f}")
+    progress("answers without an image")
+    for name, asked in (("help", ["-h"]), ("config", [*words, "-show_config"])):
+        table.content[name] = _median_command(nbsim, asked, options)
+        table.add(f"`nbsim {asked[-1]}`", f"{table.content[name]:.3f}")
+    progress("first runs, with an empty cache")
+    for name, line, what in (
+        ("first", STILL, "first run ever, kernels compiled"),
+        ("first_sparse", SPARSE, "... of a sparse image"),
+    ):
+        table.content[name] = _first_run(nbsim, line.split(), options)
+        table.add(what, f"{table.content[name]:.3f}")
     progress("imports")
-    table.content["imports"] = _imports([*words, *nbsim.more])
+    table.content["imports"] = _imports([*words, *nbsim.more], bytecode)
     table.lines += ["", "| imported package, its own time | s |", "|---|---:|"]
     for name, seconds in table.content["imports"].items():
         table.add(name, f"{seconds:.3f}")
     return table
 
 
-def _median_stages(words: Sequence[str], repeat: int) -> dict[str, float]:
+def _median_stages(
+    words: Sequence[str], repeat: int, more: Mapping[str, str]
+) -> dict[str, float]:
     runs = []
     # The first run may have to compile.
     for _ in range(repeat + 1):
-        done = run_python(STAGES, [repr(time.monotonic()), *words], {})
+        done = run_python(STAGES, [repr(time.monotonic()), *words], more)
         runs.append(json.loads(done.stdout.splitlines()[-1]))
     return {name: statistics.median(run[name] for run in runs[1:]) for name in runs[0]}
 
@@ -154,18 +179,18 @@ def _first_run(
             nbsim.name,
             nbsim.command,
             nbsim.more,
-            {"NUMBA_CACHE_DIR": cache},
+            {**nbsim.environment, "NUMBA_CACHE_DIR": cache},
         )
         with timed_run(fresh, words, options.timeout) as (seconds, _):
             return seconds
 
 
-def _imports(words: Sequence[str]) -> dict[str, float]:
+def _imports(words: Sequence[str], more: Mapping[str, str]) -> dict[str, float]:
     """Return the largest sums of import times by package, s."""
     program = (
         "import sys; from nbsim.command.main import main; sys.exit(main(sys.argv[1:]))"
     )
-    done = run_python(program, words, {}, "-X", "importtime")
+    done = run_python(program, words, more, "-X", "importtime")
     by_package: Counter[str] = Counter()
     for microseconds, name in IMPORT_ROW.findall(done.stderr):
         package = name.split(".")[0]
