@@ -117,7 +117,8 @@ def view_numbers(view, band, frame, out):
 
 @lanes
 def group_intervals(views, n, planes, middle, half):
-    """Fill in middle and half-width of 20 numbers of a group; return the largest lambda.
+    """Fill in middle and half-width of 20 numbers of a group; return the largest
+    wavelength.
 
     The first four numbers of `view_numbers`, and for each plane of the pyramid its
     product with i and lambda (a*, b*, c*).
