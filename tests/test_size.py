@@ -115,6 +115,13 @@ def test_backgrounds_are_part_of_the_estimate():
     )
 
 
+def test_frames_of_a_series_are_announced_together():
+    setup = Simulation.from_args(f"{START} -oversample 3000 -sparse off").setup
+    assert estimate.long_run_warning(setup, 1) is None
+    warning = estimate.long_run_warning(setup, 1, frames=1000)
+    assert warning.startswith("5.76e+11 evaluations: this run may take 48 min")
+
+
 def test_a_run_in_which_little_is_lit_is_not_long():
     many = "-oversample 50000 -gauss_xtal -N 20 -detpixels 64"
     for sparse, is_long in (("auto", False), ("off", True)):

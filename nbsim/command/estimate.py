@@ -29,6 +29,7 @@ def long_run_warning(
     precision: str = "double",
     recorded: float = 0.0,
     backgrounds: Sequence[Background] = (),
+    frames: int = 1,
 ) -> str | None:
     """Return a sentence about a run that may take long on the processor.
 
@@ -46,15 +47,17 @@ def long_run_warning(
     recorded
         Evaluations that are made once more, for `-printout`.
     backgrounds
-        What scatters besides.
+        What scatters besides; rendered once for all frames.
+    frames
+        So many images like this one.
     """
     xmin, xmax, ymin, ymax = setup.bounds
     pixels = float(xmax - xmin + 1) * (ymax - ymin + 1)
-    evaluations = pixels * setup.sensor.thicksteps * setup.steps * lit_fraction
+    evaluations = pixels * setup.sensor.thicksteps * setup.steps * lit_fraction * frames
     count = threads or os.cpu_count() or 1
     seconds = evaluations / EVALUATIONS_PER_SECOND / count
     if seconds > LONG and (sparse := _sparse_seconds(setup, precision)):
-        seconds = SLOWER * sparse / count
+        seconds = SLOWER * sparse * frames / count
     seconds += recorded / RECORDED_PER_SECOND
     parts = [f"{evaluations:.3g} evaluations"] if evaluations else []
     if recorded:

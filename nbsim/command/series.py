@@ -20,6 +20,7 @@ from ..series.series import Series
 from ..series.work import Done
 from ..series.write import Watch, write_series
 from ..simulation import Simulation
+from .estimate import long_run_warning
 from .terminal import note, say, warn
 
 #: Least bytes that a pixel takes in files that are not compressed.
@@ -59,6 +60,8 @@ def make_series(command: CommandLine[Simulation]) -> None:
         note(message)
     for message in _warnings(series, outputs):
         warn(message)
+    if slow := _long_run(command, series):
+        warn(slow)
     _check_space(series, outputs)
     say(_before(series, outputs))
     summary = write_series(
@@ -83,6 +86,21 @@ def _warnings(series: Series, outputs: SeriesOutputs) -> list[str]:
             + ("-nxfile holds it" if several else "-nxfile and -xdsfile hold it")
         )
     return messages
+
+
+def _long_run(command: CommandLine[Simulation], series: Series) -> str | None:
+    """Return a sentence when this machine's processors will be busy for long."""
+    output, executor = command.output, command.series.get("executor", "pool")
+    if output.device not in (None, "auto", "cpu") or executor != "pool":
+        return None
+    simulation = series.frame(0).simulation
+    return long_run_warning(
+        simulation.setup,
+        command.series.get("workers") or output.threads,
+        precision=output.precision,
+        backgrounds=simulation.backgrounds,
+        frames=series.frames,
+    )
 
 
 def _before(series: Series, outputs: SeriesOutputs) -> list[str]:
