@@ -10,6 +10,7 @@ import pathlib
 import stat
 import subprocess
 import sys
+import tempfile
 import warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -154,7 +155,7 @@ def test_a_kernel_is_kept_by_signature_and_device(tmp_path, monkeypatch):
 def test_a_folder_of_others_is_not_used(what, tmp_path, monkeypatch):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    monkeypatch.setattr(cache_folder.tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     base = tmp_path / "home"
     folder = base / "nbsim"
     base.mkdir()

@@ -164,7 +164,8 @@ from nbsim.images.counts import calibration_pattern, counts_image
 from nbsim.images.psf import apply_psf
 from nbsim.kernels import native
 from nbsim.kernels.dispatcher_cache import KernelCache
-from nbsim.command.warm_up import _warm_the_rest
+from nbsim.command.warm_up import _warm_detectors, _warm_the_rest
+from nbsim.series.truth_images import strongest
 from byte_cases import simulate
 
 texts, returns = {}, {}
@@ -183,9 +184,11 @@ for args, box in ((small + " -curved_det", 0), (small + " -interpolate", 1)):
     assert result.omega_sum > 0.0
 simulate(small).trace(2, 3)
 _warm_the_rest(result.image)
+_warm_detectors(simulate(small))
 calibration_pattern((5, 6), 0.01)
 counts_image(result.image, 1)
 apply_psf(result.image, "gauss")
+strongest(simulate(small), result.image)
 for module in pkgutil.walk_packages(nbsim.kernels.__path__, "nbsim.kernels."):
     if ".cuda" in module.name:
         continue

@@ -23,7 +23,8 @@ from ..model.models import Beam, Crystal, Detector, Sampling
 from ..model.spectral import SpectralParts
 from ..model.structure_factors import StructureFactors
 from ..resolve.random_numbers import Generator, mosaic_umats, random_misset_rad
-from ..simulation import Simulation
+from ..series.truth_images import strongest
+from ..simulation import Simulation, extract_stol
 
 
 def every_kind() -> Iterator[tuple[str, Simulation, str]]:
@@ -125,6 +126,7 @@ def warm_cache(say: Callable[[str], None]) -> None:
         result = simulation.run(backend="cpu")
         assert result.omega_sum > 0.0
     flat.trace(1, 1)
+    strongest(flat, result.image)
     _warm_the_rest(result.image)
     say("backgrounds, point spread, electronics")
     _warm_detectors(flat)
@@ -133,7 +135,10 @@ def warm_cache(say: Callable[[str], None]) -> None:
 
 def _warm_detectors(simulation: Simulation) -> None:
     """Compile what -background and the detector's response need."""
+    unsorted = Background(table=np.array([[0.0, 2.0], [9.0, 1.0], [0.5, 3.0]]))
+    dataclasses.replace(simulation, backgrounds=(unsorted,)).render_background()
     water = dataclasses.replace(simulation, backgrounds=(Background("water"),))
+    extract_stol(water.render_background(), water, [0.01, 0.02])
     for model in ("c", "physical"):
         image = dataclasses.replace(water, model=model).render_background()
         for psf in ("gauss", "fiber"):
