@@ -138,7 +138,7 @@ def _warm_detectors(simulation: Simulation) -> None:
     unsorted = Background(table=np.array([[0.0, 2.0], [9.0, 1.0], [0.5, 3.0]]))
     dataclasses.replace(simulation, backgrounds=(unsorted,)).render_background()
     water = dataclasses.replace(simulation, backgrounds=(Background("water"),))
-    extract_stol(water.render_background(), water, [0.01, 0.02])
+    extract_stol(water.render_background(), water, np.array([0.01, 0.02]))
     for model in ("c", "physical"):
         image = dataclasses.replace(water, model=model).render_background()
         for psf in ("gauss", "fiber"):
