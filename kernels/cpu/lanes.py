@@ -149,6 +149,20 @@ def element_at(place):
     return bits_of_float64(place) & LOW_BITS
 
 
+@lanes_inline
+def keep_index(sx, sy, sz, scratch, i, cell, shape, lookup):
+    """Fill in what the spot of a pixel depends on, and return its h, k, l."""
+    ax, ay, az, bx, by, bz, cx, cy, cz = cell
+    h = ax * sx[i] + ay * sy[i] + az * sz[i]
+    k = bx * sx[i] + by * sy[i] + bz * sz[i]
+    l = cx * sx[i] + cy * sy[i] + cz * sz[i]
+    dh = h - nearest(h, shape, lookup)
+    dk = k - nearest(k, shape, lookup)
+    dl = l - nearest(l, shape, lookup)
+    keep_distance(scratch, i, dh, dk, dl, shape)
+    return h, k, l
+
+
 @lanes
 def fill_distances(sx, sy, sz, scratch, n, cell, shape, lookup):
     """Fill in how far each pixel is from a lattice point of one orientation.
@@ -163,15 +177,8 @@ def fill_distances(sx, sy, sz, scratch, n, cell, shape, lookup):
         Named tuples of `params`.
     """
     vector_loop()
-    ax, ay, az, bx, by, bz, cx, cy, cz = cell
     for i in range(n):
-        h = ax * sx[i] + ay * sy[i] + az * sz[i]
-        k = bx * sx[i] + by * sy[i] + bz * sz[i]
-        l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-        dh = h - nearest(h, shape, lookup)
-        dk = k - nearest(k, shape, lookup)
-        dl = l - nearest(l, shape, lookup)
-        keep_distance(scratch, i, dh, dk, dl, shape)
+        keep_index(sx, sy, sz, scratch, i, cell, shape, lookup)
 
 
 @lanes

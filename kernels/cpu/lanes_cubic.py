@@ -17,7 +17,7 @@ from .lanes import (
     TWO52,
     cell_at,
     element_at,
-    keep_distance,
+    keep_index,
     nearest,
 )
 from .lanes_inside import DOUBT, all_inside
@@ -147,15 +147,8 @@ def _some_nearest(fell, n, lookup):
 def fill_indices(sx, sy, sz, scratch, n, cell, shape, lookup):
     """Fill in the indices and the distances; arguments as in `lanes.fill_distances`."""
     vector_loop()
-    ax, ay, az, bx, by, bz, cx, cy, cz = cell
     for i in range(n):
-        h = ax * sx[i] + ay * sy[i] + az * sz[i]
-        k = bx * sx[i] + by * sy[i] + bz * sz[i]
-        l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-        dh = h - nearest(h, shape, lookup)
-        dk = k - nearest(k, shape, lookup)
-        dl = l - nearest(l, shape, lookup)
-        keep_distance(scratch, i, dh, dk, dl, shape)
+        h, k, l = keep_index(sx, sy, sz, scratch, i, cell, shape, lookup)
         scratch[TH + i] = h
         scratch[TK + i] = k
         scratch[TL + i] = l
@@ -168,16 +161,9 @@ def fill_inside(sx, sy, sz, scratch, n, cell, shape, lookup):
     Arguments and what is filled in as in `fill_indices` and `cubic_places`.
     """
     vector_loop()
-    ax, ay, az, bx, by, bz, cx, cy, cz = cell
     h_stride = lookup.k_range * lookup.l_range
     for i in range(n):
-        h = ax * sx[i] + ay * sy[i] + az * sz[i]
-        k = bx * sx[i] + by * sy[i] + bz * sz[i]
-        l = cx * sx[i] + cy * sy[i] + cz * sz[i]
-        dh = h - nearest(h, shape, lookup)
-        dk = k - nearest(k, shape, lookup)
-        dl = l - nearest(l, shape, lookup)
-        keep_distance(scratch, i, dh, dk, dl, shape)
+        h, k, l = keep_index(sx, sy, sz, scratch, i, cell, shape, lookup)
         p = np.floor(h) - lookup.h_min - 1.0
         q = np.floor(k) - lookup.k_min - 1.0
         r = np.floor(l) - lookup.l_min - 1.0
